@@ -1,0 +1,343 @@
+"""The spec of kind `tabular_train`: fields, defaults and bounds, in the order in which they are checked.
+
+Each `check_*` function is one step of the documented chain and returns every violation of its step. `resolve` runs them
+all, for the recipe, which gets a spec that the gateway has admitted.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from headway.contract.errors import InvalidArgument, InvalidColumns, ModelTooLarge, OutOfRange, UnknownMode, Violation
+from headway.contract.errors import echo as echo_value
+from headway.contract.ids import check_model_id
+from headway.contract.limits import COLUMN_NAME_MAX_CHARACTERS, COLUMNS_NAMED_MAX, MODEL_PARAMETERS_MAX
+from headway.v1.job_specs_pb2 import TABULAR_TASK_AUTO, TABULAR_TASK_UNSPECIFIED, TabularTask, TabularTrainSpec
+
+MLP_DENSE = "mlp_dense"
+LINEAR = "linear_glm_baseline"
+KNOWN_MODES = (
+    MLP_DENSE,
+    LINEAR,
+    "tabresnet",
+    "imbalance_aware",
+    "calibrated_classifier",
+    "tree_teacher_distillation",
+)
+AVAILABLE_MODES = (MLP_DENSE, LINEAR)
+"""Modes with a model in this release."""
+MODE_ALIASES = {"mlp": MLP_DENSE}
+DEVICES = ("auto", "cpu", "cuda")
+SEED_MAX = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TabularTrain:
+    """An admitted spec with every default filled in.
+
+    Attributes:
+        target_column: the column to predict.
+        sheet_name: sheet of an Excel file; empty means the first.
+        task: AUTO, CLASSIFICATION or REGRESSION.
+        device: `auto`, `cpu` or `cuda`.
+        exclude_columns: columns left out of the features.
+        date_columns: columns replaced by calendar features.
+        test_size: share of rows held out, 0 < x < 1.
+        epochs: passes over the training rows, 1-500.
+        batch_size: rows a step, 1-200.
+        learning_rate: 0 < x <= 1.
+        training_mode: one of KNOWN_MODES.
+        hidden_dim: width of a hidden layer, 8-500.
+        num_hidden_layers: 1-15.
+        dropout: 0-0.9.
+        random_seed: 0 to 2^32-1.
+        save_model: whether the result is registered.
+        model_id: where; empty means an id made from the job's.
+    """
+
+    target_column: str
+    sheet_name: str
+    task: "TabularTask.ValueType"
+    device: str
+    exclude_columns: tuple[str, ...]
+    date_columns: tuple[str, ...]
+    test_size: float
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    training_mode: str
+    hidden_dim: int
+    num_hidden_layers: int
+    dropout: float
+    random_seed: int
+    save_model: bool
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Range and default of one number.
+
+    Attributes:
+        field: name in the proto.
+        default: value of an absent field.
+        allowed: the range in words.
+        holds: whether a finite value is in range.
+        suggest: the nearest value in range.
+    """
+
+    field: str
+    default: float
+    allowed: str
+    holds: Callable[[float], bool]
+    suggest: Callable[[float], float]
+
+
+def _closed(field: str, default: float, low: float, high: float) -> Bound:
+    return Bound(
+        field,
+        default,
+        f"{low:g} to {high:g}" if high < SEED_MAX else "0 to 4294967295",
+        lambda value: low <= value <= high,
+        lambda value: min(max(value, low), high),
+    )
+
+
+TEST_SIZE = Bound("test_size", 0.2, "above 0 and below 1", lambda value: 0 < value < 1, lambda _: 0.2)
+EPOCHS = _closed("epochs", 500, 1, 500)
+BATCH_SIZE = _closed("batch_size", 64, 1, 200)
+LEARNING_RATE = Bound("learning_rate", 0.001, "above 0 and at most 1", lambda value: 0 < value <= 1, lambda _: 0.001)
+RANDOM_SEED = _closed("random_seed", 42, 0, SEED_MAX)
+HIDDEN_DIM = _closed("hidden_dim", 128, 8, 500)
+NUM_HIDDEN_LAYERS = _closed("num_hidden_layers", 2, 1, 15)
+DROPOUT = _closed("dropout", 0.1, 0, 0.9)
+
+NUMBERS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT, RANDOM_SEED)
+COMMON_BOUNDS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, RANDOM_SEED)
+HIDDEN_BOUNDS = (HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT)
+
+
+def number(spec: TabularTrainSpec, bound: Bound) -> float:
+    """The value of a number field, or its default when absent."""
+    values: dict[str, float] = {
+        "test_size": spec.test_size,
+        "epochs": spec.epochs,
+        "batch_size": spec.batch_size,
+        "learning_rate": spec.learning_rate,
+        "hidden_dim": spec.hidden_dim,
+        "num_hidden_layers": spec.num_hidden_layers,
+        "dropout": spec.dropout,
+        "random_seed": spec.random_seed,
+    }
+    present = {descriptor.name for descriptor, _ in spec.ListFields()}
+    return values[bound.field] if bound.field in present else bound.default
+
+
+def columns_of(entries: Sequence[str]) -> tuple[str, ...]:
+    """Column names as given: a list, or a single entry that holds several, separated by commas.
+
+    Parts of a single entry are trimmed and empty ones dropped.
+    """
+    parts = entries[0].split(",") if len(entries) == 1 else list(entries)
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def normalise_mode(text: str) -> str:
+    """Trim, lower-case and resolve an alias; an absent mode is mlp_dense. Always succeeds."""
+    mode = text.strip().lower() or MLP_DENSE
+    return MODE_ALIASES.get(mode, mode)
+
+
+def check_model(spec: TabularTrainSpec, prefix: str) -> None:
+    """Step "save_model and model_id": raises InvalidModelId when a given id is malformed."""
+    if spec.model_id:
+        check_model_id(f"{prefix}.model_id", spec.model_id)
+
+
+def check_feature_columns(spec: TabularTrainSpec, prefix: str, known: Sequence[str] | None) -> None:
+    """Step "feature columns": target, exclude_columns and date_columns.
+
+    Args:
+        spec: as the caller wrote it.
+        prefix: path of the spec, for field paths.
+        known: the table's columns, or None where they are not known before the job runs.
+
+    Raises:
+        InvalidColumns: with every violation.
+    """
+    violations = [*_target_violations(spec, prefix, known)]
+    named = {"exclude_columns": columns_of(spec.exclude_columns), "date_columns": columns_of(spec.date_columns)}
+    for field, columns in named.items():
+        violations += _column_violations(f"{prefix}.{field}", columns, spec.target_column, known)
+    both = sorted(set(named["exclude_columns"]) & set(named["date_columns"]))
+    if both:
+        violations.append(
+            _column(f"{prefix}.date_columns", f"{echo_value(both[0])} is in exclude_columns too", "each column once")
+        )
+    if not violations and known is not None and set(known) <= {spec.target_column, *named["exclude_columns"]}:
+        violations.append(_column(f"{prefix}.exclude_columns", "no feature is left", "leave at least one column in"))
+    if violations:
+        raise InvalidColumns("the columns named do not fit the table", violations=violations)
+
+
+def _target_violations(spec: TabularTrainSpec, prefix: str, known: Sequence[str] | None) -> list[Violation]:
+    field = f"{prefix}.target_column"
+    if not spec.target_column:
+        return [_column(field, "a target column is required", _names(known))]
+    if len(spec.target_column) > COLUMN_NAME_MAX_CHARACTERS:
+        return [_column(field, "the name is too long", f"at most {COLUMN_NAME_MAX_CHARACTERS} characters")]
+    if known is not None and spec.target_column not in known:
+        return [_column(field, f"{echo_value(spec.target_column)} is not in the table", _names(known))]
+    return []
+
+
+def _column_violations(field: str, columns: Sequence[str], target: str, known: Sequence[str] | None) -> list[Violation]:
+    if len(columns) > COLUMNS_NAMED_MAX:
+        return [_column(field, "too many columns", f"at most {COLUMNS_NAMED_MAX}")]
+    violations = []
+    for column in dict.fromkeys(columns):
+        if columns.count(column) > 1:
+            violations.append(_column(field, f"{echo_value(column)} is named twice", "each column once"))
+        if column == target:
+            violations.append(_column(field, f"{echo_value(column)} is the target", "columns other than the target"))
+        elif known is not None and column not in known:
+            violations.append(_column(field, f"{echo_value(column)} is not in the table", _names(known)))
+    return violations
+
+
+def _names(known: Sequence[str] | None) -> str:
+    return "a column of the table" if known is None else ", ".join(echo_value(name) for name in list(known)[:20])
+
+
+def _column(field: str, message: str, allowed: str) -> Violation:
+    return Violation(field, InvalidColumns.reason, message, allowed)
+
+
+def check_numbers(spec: TabularTrainSpec, prefix: str) -> None:
+    """Step "numbers": every number is finite; raises OutOfRange with every violation."""
+    _raise_out_of_range(
+        [_violation(prefix, bound, spec) for bound in NUMBERS if not math.isfinite(number(spec, bound))],
+    )
+
+
+def check_common_bounds(spec: TabularTrainSpec, prefix: str) -> None:
+    """Step "common bounds": test_size, epochs, batch_size, learning_rate, random_seed, in this order (OutOfRange)."""
+    _check_bounds(spec, prefix, COMMON_BOUNDS)
+
+
+def check_mode(spec: TabularTrainSpec, prefix: str) -> None:
+    """Step "mode allowed": raises UnknownMode with the list of those that are."""
+    mode = normalise_mode(spec.training_mode)
+    if mode in AVAILABLE_MODES:
+        return
+    known = mode in KNOWN_MODES
+    message = f"{echo_value(mode)} {'is not available in this release' if known else 'is not a training mode'}"
+    field = f"{prefix}.training_mode"
+    raise UnknownMode(
+        message, violations=[Violation(field, UnknownMode.reason, message, ", ".join(AVAILABLE_MODES), MLP_DENSE)]
+    )
+
+
+def check_hidden_config(spec: TabularTrainSpec, prefix: str) -> None:
+    """Step "hidden config": width, depth, dropout and size; skipped for linear_glm_baseline.
+
+    Raises:
+        OutOfRange: with every violation of the bounds.
+        ModelTooLarge: when the hidden layers alone exceed the limit of parameters.
+    """
+    if normalise_mode(spec.training_mode) == LINEAR:
+        return
+    _check_bounds(spec, prefix, HIDDEN_BOUNDS)
+    hidden, layers = int(number(spec, HIDDEN_DIM)), int(number(spec, NUM_HIDDEN_LAYERS))
+    parameters = hidden * hidden * (layers - 1)
+    if parameters > MODEL_PARAMETERS_MAX:
+        message = f"the hidden layers have {parameters} parameters"
+        allowed = f"at most {MODEL_PARAMETERS_MAX} parameters"
+        raise ModelTooLarge(
+            message, violations=[Violation(f"{prefix}.hidden_dim", ModelTooLarge.reason, message, allowed)]
+        )
+
+
+def check_device(spec: TabularTrainSpec, prefix: str) -> None:
+    """Part of "numbers": raises InvalidArgument unless the device is auto, cpu or cuda."""
+    if spec.device in ("", *DEVICES):
+        return
+    message = f"{echo_value(spec.device)} is not a device"
+    raise InvalidArgument(
+        message,
+        violations=[Violation(f"{prefix}.device", InvalidArgument.reason, message, ", ".join(DEVICES), "auto")],
+    )
+
+
+def _check_bounds(spec: TabularTrainSpec, prefix: str, bounds: Sequence[Bound]) -> None:
+    _raise_out_of_range([_violation(prefix, bound, spec) for bound in bounds if not bound.holds(number(spec, bound))])
+
+
+def _violation(prefix: str, bound: Bound, spec: TabularTrainSpec) -> Violation:
+    value = number(spec, bound)
+    suggested = bound.suggest(value) if math.isfinite(value) else bound.default
+    return Violation(
+        f"{prefix}.{bound.field}", OutOfRange.reason, f"{value:g} is out of range", bound.allowed, f"{suggested:g}"
+    )
+
+
+def _raise_out_of_range(violations: list[Violation]) -> None:
+    if violations:
+        raise OutOfRange("; ".join(str(violation) for violation in violations), violations=violations)
+
+
+def resolve(spec: TabularTrainSpec, prefix: str = "tabular_train") -> TabularTrain:
+    """Check a spec and fill in its defaults.
+
+    Args:
+        spec: as the caller wrote it.
+        prefix: path of the spec, for the field paths of violations.
+
+    Raises:
+        InvalidArgument: a subclass, with all violations of the first step that fails, in the documented order.
+
+    Source:
+        seeds/000 train chain, steps 3 to 9.
+    """
+    check_model(spec, prefix)
+    check_feature_columns(spec, prefix, None)
+    check_numbers(spec, prefix)
+    check_device(spec, prefix)
+    check_common_bounds(spec, prefix)
+    check_mode(spec, prefix)
+    check_hidden_config(spec, prefix)
+    return TabularTrain(
+        target_column=spec.target_column,
+        sheet_name=spec.sheet_name,
+        task=TABULAR_TASK_AUTO if spec.task == TABULAR_TASK_UNSPECIFIED else spec.task,
+        device=spec.device or "auto",
+        exclude_columns=columns_of(spec.exclude_columns),
+        date_columns=columns_of(spec.date_columns),
+        test_size=number(spec, TEST_SIZE),
+        epochs=int(number(spec, EPOCHS)),
+        batch_size=int(number(spec, BATCH_SIZE)),
+        learning_rate=number(spec, LEARNING_RATE),
+        training_mode=normalise_mode(spec.training_mode),
+        hidden_dim=int(number(spec, HIDDEN_DIM)),
+        num_hidden_layers=int(number(spec, NUM_HIDDEN_LAYERS)),
+        dropout=number(spec, DROPOUT),
+        random_seed=int(number(spec, RANDOM_SEED)),
+        save_model=spec.save_model if spec.HasField("save_model") else True,
+        model_id=spec.model_id,
+    )
+
+
+def num_parameters(training: TabularTrain, *, input_dim: int, output_dim: int) -> int:
+    """Trainable numbers of the model: weights, biases and batch normalisation, in Python's unbounded integers.
+
+    Args:
+        training: the resolved spec.
+        input_dim: features after one-hot and date expansion.
+        output_dim: classes, or 1 for regression.
+    """
+    if training.training_mode == LINEAR:
+        return (input_dim + 1) * output_dim
+    hidden = training.hidden_dim
+    first = (input_dim + 1) * hidden + 2 * hidden
+    further = (training.num_hidden_layers - 1) * ((hidden + 1) * hidden + 2 * hidden)
+    return first + further + (hidden + 1) * output_dim
