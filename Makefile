@@ -64,6 +64,9 @@ check-protos: proto
 check-tidy: proto
 	$(PYTEST) -q tests/tidy
 
+docs: proto ## write the generated pages of docs/
+	$(BIN)/python -m headway.contract.state_diagram > docs/states.md
+
 format: $(DEV) ## format Python and protos, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .

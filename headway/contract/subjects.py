@@ -38,7 +38,7 @@ class BucketSpec:
     Attributes:
         name: lower-case word; the stream behind it is `KV_<name>`.
         description: what one entry is, for people.
-        max_bytes: bound of the whole bucket, reserved at the server; a write beyond it is refused, nothing old is dropped.
+        max_bytes: bound of the whole bucket, reserved at the server; a write beyond it is refused.
         max_value_bytes: bound of one value with its headers.
         marker_ttl: how long the marker of an expired entry stays for followers to see; whole seconds.
     """

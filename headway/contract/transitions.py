@@ -27,6 +27,7 @@ from headway.v1.jobs_pb2 import (
     FAILURE_CLASS_TRANSIENT,
     JOB_STATE_CANCELLED,
     JOB_STATE_CANCELLING,
+    JOB_STATE_PAUSING,
     JOB_STATE_UNSPECIFIED,
     Admission,
     Attempt,
@@ -204,6 +205,8 @@ def missed_scores(spec: JobSpec, result: JobResult) -> list[str]:
 def fail_attempt(record: JobRecord, *, attempt: int, failure: Failure, now: datetime) -> JobRecord:
     """The attempt failed: QUEUED again when the failure is TRANSIENT and tries are left, else FAILED.
 
+    A pause or cancellation that was asked for before is then done.
+
     Raises:
         StaleAttempt: when `attempt` is not the current one.
     """
@@ -240,6 +243,8 @@ def lose_attempt(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord
 
 def _retry_or_fail(changed: JobRecord, event: Event, failures: int, retries_max: int, now: datetime) -> JobRecord:
     failure = changed.job.failure
+    if changed.job.state == JOB_STATE_PAUSING:
+        return _append(changed, Event.PAUSED, now, reason=failure.reason, message=failure.message)
     decision = decide(RetryPolicy(retries_max), failures, now=now)
     if isinstance(decision, GiveUp):
         failure.message = f"{failure.message} (after {failures} such failures)"

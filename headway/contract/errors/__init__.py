@@ -69,8 +69,11 @@ from headway.contract.errors.refused import (
     ServiceUnavailable,
     StaleAttempt,
     StoreUnavailable,
+    TooManyUploads,
     TooManyWatches,
+    UploadSuperseded,
     WatchLagged,
+    WrongOffset,
 )
 
 __all__ = [
@@ -128,12 +131,15 @@ __all__ = [
     "StoreUnavailable",
     "StreamProtocol",
     "TooManyTensors",
+    "TooManyUploads",
     "TooManyWatches",
     "UnknownDataset",
     "UnknownEnumValue",
     "UnknownMode",
     "UnsupportedScheme",
+    "UploadSuperseded",
     "Violation",
     "WatchLagged",
+    "WrongOffset",
     "echo",
 ]

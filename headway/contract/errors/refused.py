@@ -207,3 +207,26 @@ class InternalError(HeadwayError):
 
     reason = "INTERNAL"
     code = Code.INTERNAL
+
+
+class WrongOffset(HeadwayError):
+    """An upload stream begins elsewhere than where the kept content ends; metadata committed_size_bytes says where."""
+
+    reason = "UPLOAD_OFFSET"
+    code = Code.OUT_OF_RANGE
+
+
+class UploadSuperseded(HeadwayError):
+    """Another call went on with this upload; this one was ended."""
+
+    reason = "UPLOAD_SUPERSEDED"
+    code = Code.ABORTED
+    retryable = True
+
+
+class TooManyUploads(HeadwayError):
+    """As many uploads run as the gateway has slots for."""
+
+    reason = "TOO_MANY_UPLOADS"
+    code = Code.RESOURCE_EXHAUSTED
+    retryable = True

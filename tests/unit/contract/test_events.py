@@ -1,0 +1,119 @@
+"""CloudEvents derived from records."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from headway.contract.events import (
+    OutwardEvent,
+    host_event,
+    job_event,
+    model_registered_event,
+    progress_event,
+    transition_number,
+)
+from headway.contract.host_facts import HostFacts
+from headway.contract.times import timestamp
+from headway.contract.transitions import Submission, claim, commit_result, fail_attempt, request_cancel, submit
+from headway.v1.hosts_pb2 import Host
+from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, JobSpec, TabularTrainSpec
+from headway.v1.jobs_pb2 import (
+    ATTEMPT_PHASE_TRAINING,
+    FAILURE_CLASS_USER_INPUT,
+    Admission,
+    Bundle,
+    Failure,
+    Job,
+    JobResult,
+    Progress,
+    ResultSummary,
+)
+from headway.v1.models_pb2 import ModelVersion
+from headway.v1.records_pb2 import JobRecord
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+JOB_ID = "j" + "a" * 25
+HOST = HostFacts("hosts/a", EXECUTION_MODE_LOCAL, 1, 2, 1024, (), frozenset({"tabular_train"}), True, False)
+
+
+def a_running() -> JobRecord:
+    spec = JobSpec(tabular_train=TabularTrainSpec(target_column="y", epochs=50))
+    record = submit(
+        Submission(
+            name=f"projects/p/jobs/{JOB_ID}", spec=spec, kind="tabular_train", user_id="ada", admission=Admission()
+        ),
+        now=NOW,
+    )
+    return claim(record, host=HOST, mode=EXECUTION_MODE_LOCAL, fallback_reason="", now=NOW)
+
+
+def events_of(job: Job) -> list[OutwardEvent]:
+    return [event for transition in job.transitions if (event := job_event(job, transition)) is not None]
+
+
+def test_each_transition_becomes_an_event_with_its_number_in_the_id() -> None:
+    """P25: stable ids and a per-job sequence."""
+    result = JobResult(bundle=Bundle(digest="sha256:x"), attempt=1, summary=ResultSummary(metrics={"train_loss": 0.5}))
+    record = commit_result(a_running(), host="hosts/a", result=result, now=NOW)
+    events = events_of(record.job)
+    assert [event.subject.split(".")[2] for event in events] == ["queued", "started", "evaluated", "completed"]
+    assert [event.message_id for event in events] == [f"{JOB_ID}:{n}" for n in range(1, 5)]
+    assert [transition_number(event.message_id) for event in events] == [1, 2, 3, 4]
+    bodies = [json.loads(event.body) for event in events]
+    assert [body["data"]["sequence"] for body in bodies] == [1, 2, 3, 4]
+    assert bodies[-1]["data"]["loss"] == 0.5
+
+
+def test_an_event_is_a_cloud_event_with_the_common_data() -> None:
+    body = json.loads(events_of(a_running().job)[1].body)
+    assert {
+        key: body[key] for key in ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")
+    } == {
+        "specversion": "1.0",
+        "id": f"{JOB_ID}:2",
+        "source": "/headway",
+        "type": "trainer.train.started.v1",
+        "subject": f"projects/p/jobs/{JOB_ID}",
+        "time": "2026-11-01T12:00:00.000Z",
+        "datacontenttype": "application/json",
+    }
+    data = body["data"]
+    assert (data["request_id"], data["run_id"], data["user_id"], data["project"]) == (JOB_ID, JOB_ID, "ada", "p")
+    assert (data["attempt"], data["host"], data["mode"], data["device"]) == (1, "a", "local", "cpu")
+    assert (data["model_family"], data["model_size"], data["total_epochs"]) == ("mlp_dense", "2x128", 50)
+
+
+def test_a_wish_to_cancel_is_internal_and_the_cancellation_is_told() -> None:
+    record = request_cancel(a_running(), message="", now=NOW)
+    assert record is not None
+    assert job_event(record.job, record.job.transitions[-1]) is None
+
+
+def test_a_failure_says_who_is_at_fault() -> None:
+    failure = Failure(failure_class=FAILURE_CLASS_USER_INPUT, reason="DEGENERATE_TARGET", message="one class only")
+    record = fail_attempt(a_running(), attempt=1, failure=failure, now=NOW)
+    data = json.loads(events_of(record.job)[-1].body)["data"]
+    assert (data["error_kind"], data["failure_class"], data["reason"]) == ("user", "USER_INPUT", "DEGENERATE_TARGET")
+
+
+def test_progress_that_is_not_known_is_still_json() -> None:
+    progress = Progress(attempt=1, phase=ATTEMPT_PHASE_TRAINING, loss=float("nan"), measure_time=timestamp(NOW))
+    event = progress_event(a_running().job, "hosts/a", progress)
+    body = json.loads(event.body, parse_constant=lambda text: pytest.fail(f"{text} is no JSON"))
+    assert body["data"]["loss"] == "NaN"
+    assert body["data"]["phase"] == "training"
+    assert event.message_id == ""
+
+
+def test_a_model_and_a_host_have_events_too() -> None:
+    version = ModelVersion(name=f"projects/p/models/m/versions/{JOB_ID}", number=2, create_time=timestamp(NOW))
+    event = model_registered_event(version)
+    assert event.subject == "trainer.model.registered.v1.p.m"
+    assert json.loads(event.body)["data"]["run_id"] == JOB_ID
+    joined = host_event("joined", Host(name="hosts/a", boot_id="b"), "hello", now=NOW)
+    assert (joined.subject, joined.message_id) == ("trainer.host.joined.v1.a", "a:b:joined")
+
+
+def test_a_foreign_message_id_names_no_transition() -> None:
+    assert transition_number("a:b:registered") == 0
