@@ -51,6 +51,11 @@ class OutwardEvent:
     message_id: str
     body: bytes
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers to publish it with: they tell a reader of any transport what the body is."""
+        return {"Content-Type": CONTENT_TYPE}
+
 
 JobEventData = (
     events.JobQueuedEvent

@@ -1,8 +1,8 @@
 """What a recipe is: the plug-in that turns the spec of one kind into a bundle.
 
 The executor of a trainer host is the only caller. A recipe of another project imports this module, and is found through
-the entry-point group `headway.recipes`, whose entry is named as its kind and points to a function that takes nothing and
-returns a `Recipe`.
+the entry-point group `headway.recipes`, whose entry is named as its kind and points to a function that takes nothing
+and returns a `Recipe`.
 """
 
 from collections.abc import Sequence

@@ -221,8 +221,17 @@ def fail_attempt(record: JobRecord, *, attempt: int, failure: Failure, now: date
     return _retry_or_fail(changed, Event.RETRIED, changed.num_transient_failures, _retries(record.job.spec), now)
 
 
-def lose_attempt(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord:
-    """The attempt's lease expired unheard: QUEUED again within the budget for losses, else FAILED.
+def lose_attempt(
+    record: JobRecord, *, attempt: int, now: datetime, reason: str = "HOST_LOST", message: str = ""
+) -> JobRecord:
+    """The host does not run the attempt any more: QUEUED again within the budget for losses, else FAILED.
+
+    Args:
+        record: as read.
+        attempt: the fence.
+        now: the moment of the decision.
+        reason: why; without one, its lease expired unheard.
+        message: the same for people; empty for the usual sentence.
 
     Raises:
         StaleAttempt: when `attempt` is not the current one.
@@ -232,8 +241,8 @@ def lose_attempt(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord
         return confirm_cancelled(record, attempt=attempt, now=now)
     failure = Failure(
         failure_class=FAILURE_CLASS_TRANSIENT,
-        reason="HOST_LOST",
-        message=f"{record.job.host} was not heard of for longer than its lease",
+        reason=reason,
+        message=message or f"{record.job.host} was not heard of for longer than its lease",
     )
     changed = _end_attempt(record, ATTEMPT_OUTCOME_LOST, failure, now)
     changed.job.failure.CopyFrom(failure)

@@ -176,3 +176,33 @@ class InvalidHostState(InvalidArgument):
     """A trainer host reported an impossible capacity, attempt or progress."""
 
     reason = "HOST_STATE"
+
+
+class InvalidEncoding(InvalidTable):
+    """A data file is not UTF-8, or holds NUL bytes; headway never guesses an encoding."""
+
+    reason = "ENCODING"
+
+
+class NotEnoughRows(InvalidTable):
+    """A table has fewer rows below its header than anything can be learned from."""
+
+    reason = "NOT_ENOUGH_ROWS"
+
+
+class FieldTooLong(InvalidTable):
+    """A field of a table is over the size limit, or a quote is never closed."""
+
+    reason = "FIELD_TOO_LONG"
+
+
+class TooManyColumns(InvalidTable):
+    """A table has more columns than the limit."""
+
+    reason = "TOO_MANY_COLUMNS"
+
+
+class ArchiveNotSupported(InvalidTable):
+    """A data file is an archive or compressed; headway takes the file inside of it."""
+
+    reason = "ARCHIVE_NOT_SUPPORTED"

@@ -154,6 +154,14 @@ class TooManyWatches(HeadwayError):
     retryable = True
 
 
+class TooManyMessages(HeadwayError):
+    """A stream sends messages faster than its limit."""
+
+    reason = "TOO_MANY_MESSAGES"
+    code = Code.RESOURCE_EXHAUSTED
+    retryable = True
+
+
 class DeadlineExceeded(HeadwayError):
     """The call ran into its deadline or the server's own limit."""
 
@@ -194,6 +202,13 @@ class Contention(HeadwayError):
     retryable = True
 
 
+class EtagMismatch(HeadwayError):
+    """The resource has changed since the etag that the call names; nothing was written."""
+
+    reason = "ETAG_MISMATCH"
+    code = Code.ABORTED
+
+
 class DigestMismatch(HeadwayError):
     """Bytes do not hash to their digest; they were thrown away. Sending them again can help."""
 
@@ -229,4 +244,19 @@ class TooManyUploads(HeadwayError):
 
     reason = "TOO_MANY_UPLOADS"
     code = Code.RESOURCE_EXHAUSTED
+    retryable = True
+
+
+class TooManyVersions(HeadwayError):
+    """A dataset has as many versions as its record can hold."""
+
+    reason = "TOO_MANY_VERSIONS"
+    code = Code.FAILED_PRECONDITION
+
+
+class BlobMissing(HeadwayError):
+    """A bundle names a blob that the store does not hold, or no longer holds whole; send it, then try again."""
+
+    reason = "BLOB_MISSING"
+    code = Code.FAILED_PRECONDITION
     retryable = True

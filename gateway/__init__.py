@@ -1,0 +1,1 @@
+"""The callers' door: validates and creates jobs, keeps datasets, blobs and models, receives results."""

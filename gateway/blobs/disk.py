@@ -1,0 +1,61 @@
+"""Making file changes last, and a full disk into an error that callers understand."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from headway.contract.errors import DiskFull
+
+_MIB = 1024 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_COME_BACK_AFTER = timedelta(seconds=30)
+
+
+@contextmanager
+def full_disk_is_told() -> Iterator[None]:
+    """Turn the operating system's "no space left" into DiskFull; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise _disk_full() from error
+
+
+def check_room(folder: Path, num_bytes: int, min_free_mib: int) -> None:
+    """Refuse at the door what would not fit.
+
+    Raises:
+        DiskFull: `num_bytes` more would leave less than `min_free_mib` on the disk of `folder`.
+    """
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize - num_bytes < min_free_mib * _MIB:
+        raise _disk_full()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries survive a power cut: a rename or a new file lasts only after this."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its missing parents so that they survive a power cut."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def _disk_full() -> DiskFull:
+    return DiskFull(
+        "the gateway's disk has no room for this; free some, then try again. Nothing was acknowledged",
+        retry_after=_COME_BACK_AFTER,
+    )

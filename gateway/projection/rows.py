@@ -1,0 +1,72 @@
+"""What the projection keeps of a job's record beside its bytes."""
+
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from headway.v1.jobs_pb2 import JobState
+from headway.v1.records_pb2 import JobRecord
+
+TAG_SEPARATOR = "\x1f"
+
+Row = tuple[str, int, str, int, str, str, str, int, str, int, int, int, str, str, bytes]
+"""The columns of table `jobs`, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSeen:
+    """One revision of a job's record, as the bucket's stream tells it.
+
+    Attributes:
+        job_id: the record's key.
+        revision: its sequence in the stream; newer revisions are greater.
+        record: the parsed record; shared, so nobody changes it. None: the record was deleted or has expired.
+        data: the record's bytes.
+    """
+
+    job_id: str
+    revision: int
+    record: JobRecord | None
+    data: bytes
+
+    @property
+    def state(self) -> "JobState.ValueType | None":
+        """The job's state; None when the record is gone."""
+        return None if self.record is None else self.record.job.state
+
+
+def row_of(seen: JobSeen, record: JobRecord) -> Row:
+    """The row of a record that exists."""
+    job = record.job
+    return (
+        seen.job_id,
+        seen.revision,
+        project_of(job.name),
+        job.state,
+        job.kind,
+        job.user_id,
+        job.spec.display_name,
+        job.mode,
+        job.host,
+        job.spec.priority,
+        microseconds(job.create_time),
+        microseconds(job.end_time),
+        _joined(list(job.spec.tags)),
+        record.key_id,
+        seen.data,
+    )
+
+
+def project_of(name: str) -> str:
+    """The project's id in `projects/{project}/...`; empty for any other name."""
+    parts = name.split("/", 2)
+    return parts[1] if len(parts) == 3 else ""
+
+
+def microseconds(moment: Timestamp) -> int:
+    """A time as microseconds since the epoch; 0 when it is unset."""
+    return moment.seconds * 1_000_000 + moment.nanos // 1000
+
+
+def _joined(tags: list[str]) -> str:
+    return TAG_SEPARATOR + TAG_SEPARATOR.join(tags) + TAG_SEPARATOR if tags else ""

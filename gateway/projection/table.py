@@ -1,0 +1,124 @@
+"""Reads and writes the projection's tables. Blocking: it is called from one worker thread."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gateway.projection.filter_sql import Condition
+from gateway.projection.order import Order
+from gateway.projection.page_token import Cursor
+from gateway.projection.rows import JobSeen, row_of
+from gateway.projection.schema import open_database
+from headway.v1.jobs_pb2 import JOB_STATE_QUEUED
+
+_UPSERT = """
+INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (job_id) DO UPDATE SET
+    revision = excluded.revision, project = excluded.project, state = excluded.state, kind = excluded.kind,
+    user_id = excluded.user_id, display_name = excluded.display_name, mode = excluded.mode, host = excluded.host,
+    priority = excluded.priority, create_time = excluded.create_time, end_time = excluded.end_time,
+    tags = excluded.tags, key_id = excluded.key_id, record = excluded.record
+WHERE excluded.revision > jobs.revision
+"""
+_SET_POSITION = "INSERT OR REPLACE INTO position VALUES (1, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A record as the projection holds it.
+
+    Attributes:
+        data: bytes of the JobRecord.
+        revision: its revision in the bucket.
+        order_value: value of the column that the page is ordered by.
+        job_id: the tie-break of the order.
+    """
+
+    data: bytes
+    revision: int
+    order_value: int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """A queued job, for the count of queued jobs."""
+
+    job_id: str
+    project: str
+    key_id: str
+
+
+class JobTable:
+    """The projection's file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or make it."""
+        self._connection = open_database(path)
+        # Point look-ups come from the event loop's thread, which must not wait for a batch that is being written.
+        self._lookup = open_database(path)
+
+    def close(self) -> None:
+        """Close it; what was applied stays."""
+        self._lookup.close()
+        self._connection.close()
+
+    def position(self) -> tuple[datetime | None, int]:
+        """The stream that the rows came from (None before the first batch) and the last sequence of it."""
+        found = self._connection.execute("SELECT stream_created, last_sequence FROM position").fetchone()
+        return (None, 0) if found is None else (datetime.fromisoformat(found[0]), found[1])
+
+    def reset(self, stream_created: datetime) -> None:
+        """Forget every row and begin with another stream."""
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM jobs")
+            self._connection.execute(_SET_POSITION, (stream_created.isoformat(), 0))
+
+    def apply(self, batch: Sequence[JobSeen], last_sequence: int) -> None:
+        """Write what was seen, and how far that is, in one commit."""
+        rows = [row_of(seen, seen.record) for seen in batch if seen.record is not None]
+        gone = [(seen.job_id, seen.revision) for seen in batch if seen.record is None]
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(_UPSERT, rows)
+            self._connection.executemany("DELETE FROM jobs WHERE job_id = ? AND revision < ?", gone)
+            self._connection.execute("UPDATE position SET last_sequence = ?", (last_sequence,))
+
+    def page(self, condition: Condition, order: Order, after: Cursor | None, limit: int) -> list[StoredRow]:
+        """At most `limit` rows behind `after`, in order."""
+        where, arguments = condition.sql, list(condition.arguments)
+        if after is not None:
+            # A row value comparison is answered from the index, without reading what comes before.
+            where += f" AND ({order.column}, job_id) {'<' if order.is_descending else '>'} (?, ?)"
+            arguments += [after.order_value, after.job_id]
+        direction = "DESC" if order.is_descending else "ASC"
+        statement = (
+            f"SELECT record, revision, {order.column}, job_id FROM jobs WHERE {where} "  # noqa: S608 - only our own words
+            f"ORDER BY {order.column} {direction}, job_id {direction} LIMIT ?"
+        )
+        return [StoredRow(*row) for row in self._connection.execute(statement, (*arguments, limit))]
+
+    def count(self, condition: Condition) -> int:
+        """How many rows there are on all pages."""
+        statement = f"SELECT count(*) FROM jobs WHERE {condition.sql}"  # noqa: S608 - only our own words
+        return int(self._connection.execute(statement, condition.arguments).fetchone()[0])
+
+    def queued(self) -> Iterable[QueuedRow]:
+        """Every queued job."""
+        statement = "SELECT job_id, project, key_id FROM jobs WHERE state = ?"
+        return [QueuedRow(*row) for row in self._connection.execute(statement, (JOB_STATE_QUEUED,))]
+
+    def contains(self, job_id: str) -> bool:
+        """Whether there is a row for the job; for the event loop's thread."""
+        return self._lookup.execute("SELECT 1 FROM jobs WHERE job_id = ?", (job_id,)).fetchone() is not None
+
+    def num_ahead(self, project: str, job_id: str) -> int:
+        """Queued jobs of the project that were submitted before this one, or ask for more priority."""
+        statement = """
+            SELECT count(*) FROM jobs AS other JOIN jobs AS mine ON mine.job_id = ?
+            WHERE other.project = ? AND other.state = ? AND other.job_id != mine.job_id
+              AND (other.priority, -other.create_time) > (mine.priority, -mine.create_time)
+        """
+        return int(self._connection.execute(statement, (job_id, project, JOB_STATE_QUEUED)).fetchone()[0])

@@ -1,0 +1,54 @@
+"""The gateway's settings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gateway.blobs.settings import BlobSettings
+from headway.contract.limits import QUEUED_JOBS_PER_PROJECT_MAX, WATCHES_PER_KEY_MAX
+from headway.runtime.settings import ListenAddress, Section, SharedSettings
+
+
+class JobSettings(Section):
+    """Bounds of the queue and of watches."""
+
+    queued_per_project: Annotated[int, Field(ge=1, le=1_000_000)] = QUEUED_JOBS_PER_PROJECT_MAX
+    """Queued jobs that a project may have; one more is refused with QUEUE_FULL. Recommended: what a week trains."""
+
+    queued_per_key: Annotated[int, Field(ge=1, le=1_000_000)] = QUEUED_JOBS_PER_PROJECT_MAX
+    """Queued jobs that were submitted with one key. Lower it where several people share a project."""
+
+    watches_per_key: Annotated[int, Field(ge=1, le=100_000)] = WATCHES_PER_KEY_MAX
+    """Watches and followed logs that one key may have open; each costs about 50 KiB."""
+
+    heartbeat_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
+    """A watcher hears something at least this often. Too high, and proxies cut the silent connection."""
+
+    watch_write_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    """A watcher that does not read for this long is cut off with WATCH_LAGGED. Too low cuts slow links."""
+
+
+class GatewaySection(Section):
+    """Where the gateway listens and what bounds it."""
+
+    listen: ListenAddress = ListenAddress("127.0.0.1:7070")
+    """host:port of all its services; port 0 for any free one."""
+
+    scheduler_address: str = "127.0.0.1:7071"
+    """host:port of the scheduler, which explains why a job waits."""
+
+    max_concurrent_calls: Annotated[int, Field(ge=8, le=100_000)] = 2048
+    """Calls in flight, open watches included; more are refused with RESOURCE_EXHAUSTED."""
+
+    jobs: JobSettings = JobSettings()
+    """Bounds of the queue and of watches."""
+
+    blobs: BlobSettings = BlobSettings()
+    """Bounds of uploads."""
+
+
+class GatewaySettings(SharedSettings):
+    """Shared settings and the section [gateway]."""
+
+    gateway: GatewaySection = GatewaySection()
+    """The gateway's own."""

@@ -1,0 +1,97 @@
+"""Takes in what attempts report while they run: progress, which only the newest of counts, and log lines, all kept."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.claims import Claim, read_claim
+from gateway.log_checks import checked_lines
+from gateway.progress_outlet import ProgressOutlet
+from gateway.rights import no_such_job
+from headway.contract.errors import StaleAttempt, StreamProtocol
+from headway.contract.states import is_held
+from headway.runtime.clock import Clock
+from headway.runtime.records import Records
+from headway.v1.jobs_pb2 import Job
+from headway.v1.jobs_service_pb2 import LogLine
+from headway.v1.records_pb2 import JobRecord
+from headway.v1.results_service_pb2 import ReportTelemetryRequest
+
+FENCE_SECONDS = 1.0
+"""A stale attempt's stream is ended this long after its job moved on, at the latest with its next message."""
+
+
+class JobLogs(Protocol):
+    """Where log lines are kept."""
+
+    async def append(self, job_name: str, attempt: int, lines: Sequence[LogLine]) -> int:
+        """Keep new lines of an attempt, and return how many; a repeated number is dropped."""
+        ...
+
+
+@dataclass(slots=True)
+class _Fence:
+    """The job as it was a moment ago."""
+
+    claim: Claim
+    job: Job
+    read_seconds: float
+
+
+class Telemetry:
+    """Every telemetry stream of this gateway."""
+
+    def __init__(
+        self,
+        jobs: Records[JobRecord],
+        outlet: ProgressOutlet,
+        logs: JobLogs,
+        clock: Clock,
+        clean: Callable[[str], str],
+    ) -> None:
+        """Args: jobs: for the fence. outlet: for progress. logs: for lines. clean: takes secrets out of a text."""
+        self._jobs = jobs
+        self._outlet = outlet
+        self._logs = logs
+        self._clock = clock
+        self._clean = clean
+
+    async def receive(self, messages: AsyncIterator[ReportTelemetryRequest]) -> int:
+        """Take a stream in until the host ends it.
+
+        Returns:
+            How many lines were kept.
+
+        Raises:
+            StaleAttempt: the job has another attempt by now.
+            NotFound: no such job.
+            StreamProtocol: a message of another attempt, too many lines, or a line without a number.
+        """
+        fence: _Fence | None = None
+        num_kept = 0
+        async for message in messages:
+            claim = fence.claim if fence is not None else read_claim(message.job, message.attempt, message.host)
+            if (message.job, message.attempt, message.host) != (claim.job.name, claim.attempt, claim.host):
+                raise StreamProtocol("every message of a stream must be of the same job, attempt and host")
+            if fence is None or self._clock.monotonic() - fence.read_seconds >= FENCE_SECONDS:
+                fence = await self._read_fence(claim)
+            if message.HasField("progress") and is_held(fence.job.state):
+                self._outlet.offer(fence.job, claim.host, claim.attempt, message.progress)
+            if message.lines:
+                lines = checked_lines(message.lines, claim.attempt, self._clean)
+                num_kept += await self._logs.append(claim.job.name, claim.attempt, lines)
+        return num_kept
+
+    async def _read_fence(self, claim: Claim) -> _Fence:
+        """The job, if the attempt is its newest. Its last lines may come when it is over already."""
+        stored = await self._jobs.find(claim.job.job_id)
+        if stored is None or stored.value.job.name != claim.job.name:
+            raise no_such_job()
+        job = stored.value.job
+        newest = job.attempts[-1] if job.attempts else None
+        if newest is None or newest.number != claim.attempt or newest.host != claim.host:
+            raise StaleAttempt(
+                f"attempt {claim.attempt} of {job.name} on {claim.host} is not the job's newest",
+                metadata={"job": job.name, "attempt": str(claim.attempt), "current_attempt": str(job.attempt)},
+            )
+        return _Fence(claim, job, self._clock.monotonic())

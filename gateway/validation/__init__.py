@@ -1,0 +1,1 @@
+"""Validation at submission: named steps in a documented order; the first that fails answers."""

@@ -1,0 +1,127 @@
+"""A validation chain: steps in a documented order, run until one fails. A later step never runs after a failed one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from headway.contract.errors import HeadwayError
+from headway.contract.host_facts import HostFacts
+from headway.contract.modes import Selection
+from headway.runtime.principal import Principal
+from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, ExecutionMode, JobSpec
+from headway.v1.jobs_pb2 import PinnedInput
+from headway.v1.jobs_service_pb2 import CreateJobRequest
+
+SPEC_PATH = "job.spec"
+"""Where the spec is in the request, for field paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A pinned table, as far as validation needs to know it.
+
+    Attributes:
+        pinned: what the job's record keeps.
+        columns: names in order.
+        num_rows: 0 where not counted.
+    """
+
+    pinned: PinnedInput
+    columns: Sequence[str]
+    num_rows: int
+
+
+class Tables(Protocol):
+    """Where the data of a job comes from."""
+
+    async def by_path(self, project: str, data_path: str, sheet: str, *, field: str) -> Table:
+        """Take a file below the data root in, or find it unchanged; errors name `field`."""
+        ...
+
+    async def by_name(self, project: str, dataset: str, version: int, sheet: str, *, field: str) -> Table:
+        """Pin a version of a dataset, 0 for the newest; errors name `field`."""
+        ...
+
+
+class World(Protocol):
+    """What steps may look at beside the request."""
+
+    @property
+    def tables(self) -> Tables:
+        """The datasets."""
+        ...
+
+    def hosts(self) -> Sequence[HostFacts]:
+        """The live trainer hosts."""
+        ...
+
+    def default_mode(self) -> "ExecutionMode.ValueType":
+        """The platform's execution mode."""
+        ...
+
+
+@dataclass(slots=True)
+class Draft:
+    """A request on its way through the chain, and what the steps have found out so far.
+
+    Attributes:
+        request: as it came; nobody changes it.
+        principal: the caller.
+        project: the parent's id.
+        job_id: the id that the job will have.
+        now: when the request came.
+        kind: set by step `kind`.
+        selection: where the job would run; set by step `execution_mode`.
+        model_id: where the result is registered; set by the kind's chain.
+        table: the data; set by the kind's chain.
+        training_mode: normalised; set by the kind's chain.
+        warnings: sentences for the caller.
+        passed: names of the steps that passed, in order.
+    """
+
+    request: CreateJobRequest
+    principal: Principal
+    project: str
+    job_id: str
+    now: datetime
+    kind: str = ""
+    selection: Selection = field(default_factory=lambda: Selection(EXECUTION_MODE_LOCAL))
+    model_id: str = ""
+    table: Table | None = None
+    training_mode: str = ""
+    warnings: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+
+    @property
+    def spec(self) -> JobSpec:
+        """The caller's spec."""
+        return self.request.job.spec
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One check.
+
+    Attributes:
+        name: as documented; an error carries it in its metadata as `step`.
+        check: returns when the draft passes, having written what it found out; else raises all its violations at once.
+    """
+
+    name: str
+    check: Callable[[Draft, World], Awaitable[None]]
+
+
+async def run_chain(steps: Sequence[Step], draft: Draft, world: World) -> None:
+    """Run the steps in order.
+
+    Raises:
+        HeadwayError: of the first step that fails, with the step's name in its metadata.
+    """
+    for step in steps:
+        try:
+            await step.check(draft, world)
+        except HeadwayError as error:
+            error.metadata.setdefault("step", step.name)
+            raise
+        draft.passed.append(step.name)

@@ -1,0 +1,1 @@
+"""Job files: YAML or TOML of the proto's shape, with faults that name the line."""

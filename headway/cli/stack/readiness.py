@@ -1,0 +1,45 @@
+"""How a service is seen to be ready: nats-server by its monitor, the others by their run file and health check."""
+
+import json
+from pathlib import Path
+
+import grpc.aio
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from headway.cli.stack.services import NATS, ServicePlan
+from headway.runtime.channel import open_channel
+from headway.runtime.durability import is_healthy
+
+_CHECK_SECONDS = 2.0
+
+
+async def is_ready(plan: ServicePlan, pid: int, *, run_folder: Path, monitor_url: str) -> bool:
+    """Whether the process `pid` of a service serves now."""
+    if plan.name == NATS:
+        return await is_healthy(monitor_url)
+    address = announced_address(run_folder / f"{plan.name}.json", pid)
+    return address is not None and (not address or await is_serving(address))
+
+
+def announced_address(run_file: Path, pid: int) -> str | None:
+    """What a process wrote into its run file: its address, empty when it serves none; None when it has not written."""
+    try:
+        written = json.loads(run_file.read_text(encoding="utf-8"))
+        return str(written.get("address", "")) if written["pid"] == pid else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+async def is_serving(address: str) -> bool:
+    """Whether the standard health check of a gRPC server answers SERVING."""
+    async with open_channel(address) as channel:
+        check = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=HealthCheckRequest.SerializeToString,
+            response_deserializer=HealthCheckResponse.FromString,
+        )
+        try:
+            answer = await check(HealthCheckRequest(), timeout=_CHECK_SECONDS)
+        except grpc.aio.AioRpcError:
+            return False
+    return bool(answer.status == HealthCheckResponse.SERVING)

@@ -1,0 +1,1 @@
+"""What `headway demo` shows, step by step."""

@@ -1,0 +1,94 @@
+"""Models: read them, and take a version away."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc.aio
+
+from headway.client.downloads import Downloads
+from headway.client.names import model_name, model_version_name, project_name
+from headway.client.retries import Patience
+from headway.client.uploads import Progress, ignore
+from headway.contract.errors import Code
+from headway.contract.ids import JOB_PATTERN
+from headway.runtime.clock import Clock
+from headway.runtime.remote_error import RemoteError, answer
+from headway.v1.models_pb2 import Model, ModelVersion
+from headway.v1.models_service_pb2 import GetModelRequest, GetModelVersionRequest, ListModelsRequest
+from headway.v1.models_service_pb2_grpc import ModelServiceStub
+
+_READ_SECONDS = 10.0
+_REGISTRATION = Patience(give_up_seconds=2.0, first_wait_seconds=0.02)
+
+
+class Models:
+    """The models of one project. Methods take a full resource name or a bare model id."""
+
+    def __init__(self, channel: grpc.aio.Channel, project: str, clock: Clock) -> None:
+        self._channel = channel
+        self._stub = ModelServiceStub(channel)
+        self._project = project
+        self._clock = clock
+
+    async def get(self, model: str) -> Model:
+        """Read a model with all its versions; raises RemoteError with NOT_FOUND."""
+        request = GetModelRequest(name=model_name(self._project, model))
+        return await answer(self._stub.GetModel(request, timeout=_READ_SECONDS))
+
+    async def version(self, model: str) -> ModelVersion:
+        """Read one version: `iris` (the latest), `iris@3`, `iris@<job id>`, or its full name.
+
+        A job's success can be heard of some milliseconds before its version is registered; a version that is named by
+        its job is waited for that long.
+        """
+        request = GetModelVersionRequest(name=model_version_name(self._project, model))
+        waits = _REGISTRATION.waits() if re.fullmatch(JOB_PATTERN, request.name.rpartition("/")[2]) else iter(())
+        while True:
+            try:
+                return await answer(self._stub.GetModelVersion(request, timeout=_READ_SECONDS))
+            except RemoteError as error:
+                wait = next(waits, None)
+                if error.code is not Code.NOT_FOUND or wait is None:
+                    raise
+                await self._clock.sleep(wait)
+
+    async def list(self, *, filter_text: str = "", order_by: str = "", page_size: int = 100) -> AsyncIterator[Model]:
+        """Every model that matches an AIP-160 filter, page by page."""
+        request = ListModelsRequest(
+            parent=project_name(self._project), filter=filter_text, order_by=order_by, page_size=page_size
+        )
+        while True:
+            page = await answer(self._stub.ListModels(request, timeout=_READ_SECONDS))
+            for model in page.models:
+                yield model
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def pull(
+        self,
+        model: str,
+        folder: Path,
+        *,
+        on_progress: Progress = ignore,
+        patience: Patience | None = None,
+    ) -> ModelVersion:
+        """Bring a version's files into a new folder, which appears when all are there and every digest is right.
+
+        Args:
+            model: as for `version`.
+            folder: must not exist, unless it already holds exactly this version.
+            on_progress: told the file, bytes done and bytes in all.
+            patience: how long a gateway may stay silent; a download goes on where it broke.
+
+        Raises:
+            FolderInUse: the folder exists with other content; nothing was changed.
+            RemoteError: unknown version, bad bytes, or the gateway stayed away.
+            OSError: the disk refused.
+        """
+        found = await self.version(model)
+        parent = project_name(found.name.split("/")[1])
+        downloads = Downloads(self._channel, parent, self._clock, patience or Patience())
+        await downloads.fetch_bundle(found.bundle, folder, on_progress)
+        return found

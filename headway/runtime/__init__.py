@@ -1,0 +1,1 @@
+"""How a service of headway lives: clock, loops, settings, logs, gRPC, records and streams."""

@@ -1,0 +1,136 @@
+"""A recipe without torch that does what its spec says: takes its time, fails, crashes. For tests of everything else.
+
+Its kind is `toy`, a custom kind. Switch it on in a trainer host with the recipe reference `TOY_RECIPE`.
+"""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Self
+
+from google.protobuf import json_format
+from pydantic import BaseModel, ConfigDict, Field
+
+from headway.contract.recipes import (
+    AttemptContext,
+    FatalFailure,
+    Phase,
+    RecipeFailure,
+    RecipeNeeds,
+    RecipeResult,
+    TransientFailure,
+    UserInputFailure,
+)
+from headway.v1.job_specs_pb2 import CustomSpec, JobSpec
+
+TOY_KIND = "toy"
+TOY_RECIPE = "toy=headway.testing.toy_recipe:make_recipe"
+
+_FAILURES: dict[str, type[RecipeFailure]] = {
+    "USER_INPUT": UserInputFailure,
+    "TRANSIENT": TransientFailure,
+    "FATAL": FatalFailure,
+}
+
+
+class ToySpec(BaseModel):
+    """What the toy should do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_steps: int = Field(default=3, ge=0, le=1_000_000)
+    """Steps to take."""
+    step_seconds: float = Field(default=0.0, ge=0, le=60)
+    """How long a step takes; the wish to stop is seen after each."""
+    seed: int = Field(default=42, ge=0)
+    """Goes into the result, so that it can be compared."""
+    fail_at_step: int = -1
+    """Fail before this step, from 0; -1 means never."""
+    fail_class: str = "TRANSIENT"
+    """USER_INPUT, TRANSIENT, FATAL; RAISE for an error that the recipe does not know; EXIT and KILL for a crash."""
+    failing_attempts: int = Field(default=1_000_000, ge=0)
+    """How many attempts of the job fail, when `failures_dir` counts them."""
+    failures_dir: str = ""
+    """A folder of the test's in which each failing attempt leaves a file; empty means that every attempt fails."""
+    deaf: bool = False
+    """Whether it ignores the wish to stop."""
+    num_bytes: int = Field(default=0, ge=0, le=1_000_000_000)
+    """Size of a further file in the bundle."""
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> Self:
+        """Read the spec of a custom job."""
+        return cls.model_validate_json(json_format.MessageToJson(spec.custom.spec))
+
+    def job_spec(self, display_name: str = "toy") -> JobSpec:
+        """The spec of a job that does this."""
+        custom = CustomSpec(kind=TOY_KIND)
+        custom.spec.update(self.model_dump())
+        return JobSpec(display_name=display_name, custom=custom)
+
+
+class ToyRecipe:
+    """The recipe; see the module."""
+
+    kind = TOY_KIND
+    requires = ()
+
+    def needs(self, spec: JobSpec) -> RecipeNeeds:
+        """A seed and one thread."""
+        return RecipeNeeds(seed=ToySpec.of(spec).seed, device="cpu")
+
+    def warm_up(self) -> None:
+        """Nothing to do."""
+
+    def train(self, context: AttemptContext) -> RecipeResult:
+        """Take the steps, or fail as told."""
+        toy = ToySpec.of(context.spec)
+        context.step("Loading nothing", Phase.LOADING_DATA)
+        context.step("Taking steps", Phase.TRAINING)
+        loss = float(toy.seed)
+        pause = threading.Event()
+        for step in range(toy.num_steps):
+            if not toy.deaf:
+                context.check_stop()
+            if step == toy.fail_at_step and _is_to_fail(toy):
+                _fail(toy)
+            pause.wait(toy.step_seconds)
+            loss /= 2
+            context.progress(
+                Phase.TRAINING, f"step {step + 1}", step=step + 1, total_steps=toy.num_steps, loss=loss, best_loss=loss
+            )
+        context.step("Writing the result", Phase.EXPORTING)
+        (context.bundle_dir / "toy.json").write_text(json.dumps({"loss": loss, "seed": toy.seed}), encoding="utf-8")
+        if toy.num_bytes:
+            (context.bundle_dir / "weights.bin").write_bytes(bytes(toy.num_bytes))
+        return RecipeResult(
+            task="toy", metrics={"loss": loss}, headline_metric="loss", headline_value=loss, num_steps=toy.num_steps
+        )
+
+
+def _is_to_fail(toy: ToySpec) -> bool:
+    if not toy.failures_dir:
+        return True
+    folder = Path(toy.failures_dir)
+    num_failures = len(list(folder.iterdir()))
+    if num_failures >= toy.failing_attempts:
+        return False
+    (folder / f"failure-{num_failures + 1}").touch()
+    return True
+
+
+def _fail(toy: ToySpec) -> None:
+    if toy.fail_class == "EXIT":
+        os._exit(7)
+    if toy.fail_class == "KILL":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if toy.fail_class in _FAILURES:
+        raise _FAILURES[toy.fail_class]("TOY_FAILURE", "the toy fails as it was told")
+    raise RuntimeError("the toy raises as it was told")
+
+
+def make_recipe() -> ToyRecipe:
+    """The toy."""
+    return ToyRecipe()

@@ -1,0 +1,107 @@
+"""Publishes one event for each transition, in order, exactly once: the record's history is the outbox.
+
+A durable consumer of the bucket hands over each record until it is acknowledged. Which of its transitions are out
+already is read from the stream of events itself, whose newest message of a job names its transition; so a crash between
+publishing and acknowledging is repaired by redelivery, however much later (notes on NATS, 9.8).
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from headway.contract.errors import HeadwayError
+from headway.contract.events import OutwardEvent, job_event, transition_number
+from headway.contract.ids import JobName
+from headway.contract.subjects import EVENTS, JOBS, all_job_events_subject
+from headway.contract.times import moment
+from headway.runtime.bus import Bus
+from headway.runtime.bus_errors import MessageTooLarge
+from headway.runtime.clock import Clock
+from headway.runtime.feeds import Durable, Message, PoisonMessage, handle_each
+from headway.runtime.logs import get_logger
+from headway.v1.jobs_pb2 import Job
+from headway.v1.records_pb2 import JobRecord
+from scheduler.job_index import parse_record
+
+_log = get_logger(__name__)
+CONSUMER = Durable(name="scheduler-events", max_ack_pending=1024)
+_MESSAGE_ID = "Nats-Msg-Id"
+_CURSORS_KEPT = 10_000
+
+
+class EventsPublisher:
+    """Turns transitions into events."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._cursors: OrderedDict[str, int] = OrderedDict()
+
+    async def run(self) -> None:
+        """Publish for ever. A record that cannot be read is set aside and never stops the rest."""
+        async with self._bus.feed(JOBS, durable=CONSUMER) as feed:
+            await handle_each(feed, self.publish_due)
+
+    async def publish_due(self, message: Message) -> None:
+        """Publish what is new in one record.
+
+        Raises:
+            PoisonMessage: it is no record of a job.
+            StoreUnavailable: not everything was published; the record comes again.
+        """
+        if message.is_deleted:
+            self._cursors.pop(message.key, None)
+            return
+        try:
+            record = parse_record(message.key, message.data)
+        except ValueError as error:
+            raise PoisonMessage(str(error)) from error
+        cursor = self._cursors.pop(message.key, None)
+        if cursor is None:
+            cursor = await self._published(record.job)
+        for number, event in due_events(record, cursor, now=self._clock.now()):
+            # Forgotten until all is published: after an error the place is read from the stream again.
+            await self._publish(event)
+            cursor = number
+        self._remember(message.key, cursor)
+
+    async def _published(self, job: Job) -> int:
+        name = JobName.parse(job.name)
+        last = await self._bus.last_message(EVENTS, all_job_events_subject(name.project, name.job_id))
+        return transition_number(last.headers.get(_MESSAGE_ID, "")) if last is not None else 0
+
+    async def _publish(self, event: OutwardEvent) -> None:
+        try:
+            await self._bus.publish(event.subject, event.body, message_id=event.message_id, headers=event.headers)
+        except MessageTooLarge as error:
+            _log.error("event left out", event_id=event.message_id, why=str(error))
+
+    def _remember(self, job_id: str, cursor: int) -> None:
+        self._cursors[job_id] = cursor
+        if len(self._cursors) > _CURSORS_KEPT:
+            self._cursors.popitem(last=False)
+
+
+def due_events(
+    record: JobRecord, cursor: int, *, now: datetime, kept: timedelta = EVENTS.max_age
+) -> Iterator[tuple[int, OutwardEvent]]:
+    """The events that are not out yet, in order, each with the number of its transition.
+
+    Args:
+        record: as it now is.
+        cursor: number of the newest transition that is out; 0 when the stream of events holds none of this job.
+        now: to leave out, when the stream holds none, what was published so long ago that the stream let go of it.
+        kept: how long the stream keeps an event.
+    """
+    for transition in record.job.transitions:
+        is_out = transition.number <= cursor
+        is_older_than_the_stream = cursor == 0 and moment(transition.occur_time) < now - kept
+        if is_out or is_older_than_the_stream:
+            continue
+        try:
+            event = job_event(record.job, transition)
+        except (HeadwayError, ValueError) as error:
+            _log.error("event cannot be made", job=record.job.name, transition=transition.number, why=str(error))
+            continue
+        if event is not None:
+            yield transition.number, event

@@ -1,0 +1,99 @@
+"""SchedulerService: translates RPCs to the parts that decide, and decides nothing."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from datetime import timedelta
+
+import grpc
+
+from headway.contract.access import may_touch
+from headway.contract.errors import NoGpuHost, NotFound, ServiceUnavailable
+from headway.contract.ids import JobName
+from headway.contract.modes import Wish
+from headway.runtime.clock import Clock
+from headway.runtime.principal import current_principal
+from headway.runtime.records import Records
+from headway.v1.jobs_service_pb2 import ExplainJobResponse
+from headway.v1.records_pb2 import JobRecord
+from headway.v1.scheduler_service_pb2 import (
+    ExplainRequest,
+    SelectModeRequest,
+    SelectModeResponse,
+    SynchronizeRequest,
+    SynchronizeResponse,
+)
+from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceServicer
+from scheduler.cluster_view import ClusterView
+from scheduler.explain import explain_queued, explain_settled
+from scheduler.mode_selection import select_for
+from scheduler.snapshot import QueuedJob
+from scheduler.synchronize import Synchronizer
+
+
+class SchedulerService(SchedulerServiceServicer):
+    """The three methods."""
+
+    def __init__(
+        self,
+        view: ClusterView,
+        synchronizer: Synchronizer,
+        records: Records[JobRecord],
+        clock: Clock,
+        recovered: asyncio.Event,
+    ) -> None:
+        self._view = view
+        self._synchronizer = synchronizer
+        self._records = records
+        self._clock = clock
+        self._recovered = recovered
+
+    async def Synchronize(  # noqa: N802 - named by the proto.
+        self,
+        request_iterator: AsyncIterator[SynchronizeRequest],
+        _context: grpc.aio.ServicerContext[SynchronizeRequest, SynchronizeResponse],
+    ) -> AsyncGenerator[SynchronizeResponse, None]:
+        """Hold a host's conversation. A host that calls during recovery waits: nothing could be said to it yet."""
+        await self._recovered.wait()
+        conversation = self._synchronizer.converse(request_iterator, current_principal())
+        async with aclosing(conversation):
+            async for response in conversation:
+                yield response
+
+    async def SelectMode(  # noqa: N802 - named by the proto.
+        self, request: SelectModeRequest, _context: grpc.aio.ServicerContext[SelectModeRequest, SelectModeResponse]
+    ) -> SelectModeResponse:
+        """Say where a job would run now."""
+        self._check_recovered()
+        wish = Wish(request.execution_mode, request.require_gpu, "", request.kind)
+        selection = select_for(wish, self._view.default_mode, self._view.snapshot().hosts)
+        if isinstance(selection, NoGpuHost):
+            raise selection
+        return SelectModeResponse(mode=selection.mode, fallback_reason=selection.fallback_reason)
+
+    async def Explain(  # noqa: N802 - named by the proto.
+        self, request: ExplainRequest, _context: grpc.aio.ServicerContext[ExplainRequest, ExplainJobResponse]
+    ) -> ExplainJobResponse:
+        """Say why a job waits."""
+        self._check_recovered()
+        name = JobName.parse(request.job, field="job")
+        if not may_touch(current_principal().projects, name.project):
+            raise _not_found(name)
+        now, now_seconds = self._clock.now(), self._clock.monotonic()
+        live = self._view.jobs.find(name.job_id)
+        if live is not None and isinstance(live.view, QueuedJob) and live.record.job.name == name.name:
+            num_ahead = self._view.jobs.num_ahead(live.view)
+            snapshot = self._view.snapshot()
+            return explain_queued(live.record.job, live.view, num_ahead, snapshot, now=now, now_seconds=now_seconds)
+        stored = await self._records.find(name.job_id)
+        if stored is None or stored.value.job.name != name.name:
+            raise _not_found(name)
+        return explain_settled(stored.value.job, now=now)
+
+    def _check_recovered(self) -> None:
+        if not self._recovered.is_set():
+            raise ServiceUnavailable("the scheduler is still recovering", retry_after=timedelta(seconds=1))
+
+
+def _not_found(name: JobName) -> NotFound:
+    return NotFound(f"{name.name} does not exist, or this key may not see it", metadata={"job": name.name})

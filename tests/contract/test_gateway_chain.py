@@ -1,0 +1,113 @@
+"""The order of the validation chain, over gRPC: with two faults the earlier step answers (RELIABILITY B2)."""
+
+import math
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from headway.runtime.nats_bus import NatsBus
+from headway.runtime.nats_server import NatsServer
+from headway.runtime.remote_error import RemoteError, answer
+from headway.testing.eventually import eventually
+from headway.v1.datasets_service_pb2 import ListDatasetsRequest
+from headway.v1.datasets_service_pb2_grpc import DatasetServiceStub
+from headway.v1.job_specs_pb2 import JobSpec, ResourceSpec
+from headway.v1.jobs_service_pb2 import (
+    ListJobsRequest,
+)
+from tests.jobs_gateway import PARENT, Gateway, a_request, a_spec, create, refused, running_gateway
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, nats_server: NatsServer, nats_bus: NatsBus) -> AsyncIterator[Gateway]:
+    async with running_gateway(tmp_path / "home", nats_server, nats_bus) as gateway:
+        yield gateway
+
+
+# The order of the chain, over the wire
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a submission, the step that answers for it, and the reason it gives."""
+
+    step: str
+    reason: str
+    spoil: Callable[[JobSpec], None] = lambda _spec: None
+    is_host_broken: bool = False
+
+
+def _setting(**values: object) -> Callable[[JobSpec], None]:
+    return lambda spec: spec.MergeFrom(a_spec(data_path="", target_column="", **values))
+
+
+def _common(spec: JobSpec) -> None:
+    spec.priority = 101
+
+
+def _gpu(spec: JobSpec) -> None:
+    spec.resource_spec.CopyFrom(ResourceSpec(require_gpu=True))
+
+
+def _no_data(spec: JobSpec) -> None:
+    spec.tabular_train.data_path = "missing.csv"
+
+
+# The platform's steps, then specs/tabular.md's; "mode_normalised" always succeeds.
+FAULTS = (
+    Fault("common_fields", "OUT_OF_RANGE", _common),
+    Fault("execution_mode", "NO_GPU_HOST", _gpu),
+    Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True),
+    Fault("data_target", "DATA_PATH", _no_data),
+    Fault("save_model_and_model_id", "MODEL_ID", _setting(model_id="../etc")),
+    Fault("feature_columns", "COLUMNS", _setting(exclude_columns=["nowhere"])),
+    Fault("numbers", "OUT_OF_RANGE", _setting(learning_rate=math.nan)),
+    Fault("common_bounds", "OUT_OF_RANGE", _setting(epochs=0)),
+    Fault("mode_allowed", "UNKNOWN_MODE", _setting(training_mode="magic")),
+    Fault("hidden_config", "OUT_OF_RANGE", _setting(hidden_dim=7)),
+)
+
+
+async def test_with_two_faults_the_earlier_step_answers_for_every_pair_b2(gateway: Gateway) -> None:
+    for earlier, later in combinations(FAULTS, 2):
+        await _set_host(gateway, is_broken=earlier.is_host_broken or later.is_host_broken)
+        spec = a_spec()
+        later.spoil(spec)
+        earlier.spoil(spec)
+        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
+        told = (error.metadata.get("step"), error.reason)
+        assert told == (earlier.step, earlier.reason), f"{earlier.step} should answer before {later.step}"
+    assert (await answer(gateway.jobs.ListJobs(ListJobsRequest(parent=PARENT)))).total_size == 0
+
+
+async def test_a_step_after_a_failed_one_leaves_no_trace_b2(gateway: Gateway) -> None:
+    # "data_target" takes the file in as a dataset: whether it ran can be seen in the list of datasets.
+    datasets = DatasetServiceStub(gateway.channel)
+    await _set_host(gateway, is_broken=True)
+    await refused(gateway.jobs.CreateJob(a_request()))
+    assert len((await answer(datasets.ListDatasets(ListDatasetsRequest(parent=PARENT)))).datasets) == 0
+    await _set_host(gateway, is_broken=False)
+    await refused(gateway.jobs.CreateJob(a_request(a_spec(model_id="../etc"))))
+    assert len((await answer(datasets.ListDatasets(ListDatasetsRequest(parent=PARENT)))).datasets) == 1
+
+
+async def _set_host(gateway: Gateway, *, is_broken: bool) -> None:
+    await gateway.add_host(torch="" if is_broken else "2.13.0")
+    wanted = "RUNTIME_UNAVAILABLE" if is_broken else None
+
+    async def heard() -> bool:
+        try:
+            await answer(gateway.jobs.CreateJob(a_request(validate_only=True)))
+        except RemoteError as error:
+            return error.reason == wanted
+        return wanted is None
+
+    await eventually(heard)
+
+
+async def test_the_step_after_a_fault_that_always_passes_is_passed(gateway: Gateway) -> None:
+    job = await create(gateway, a_spec(training_mode=" MLP "))
+    assert "mode_normalised" in job.admission.steps

@@ -1,0 +1,24 @@
+import socket
+
+import pytest
+
+from headway.cli.stack.ports import PortInUse, choose_ports, is_free
+
+
+def test_any_free_ports_are_all_different() -> None:
+    ports = choose_ports(0)
+    chosen = {ports.gateway, ports.scheduler, ports.trainer_host, ports.nats, ports.nats_monitor}
+    assert len(chosen) == 5
+    assert 0 not in chosen
+
+
+def test_a_taken_gateway_port_is_refused_with_a_way_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert not is_free(port)
+        with pytest.raises(PortInUse, match="--port"):
+            choose_ports(port)
+    assert is_free(port)
+    assert choose_ports(port).gateway == port

@@ -1,0 +1,125 @@
+"""Things that tests of the gateway start from, with defaults for all that a test does not care about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from gateway.projection.rows import JobSeen
+from gateway.validation.chain import Draft, Table
+from headway.contract.host_facts import HostFacts
+from headway.contract.ids import JobName, new_job_id
+from headway.contract.transitions import Submission, submit
+from headway.runtime.principal import Principal
+from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, EXECUTION_MODE_LOCAL, ExecutionMode, JobSpec, TabularTrainSpec
+from headway.v1.jobs_pb2 import Admission, Job, PinnedInput
+from headway.v1.jobs_service_pb2 import CreateJobRequest
+from headway.v1.records_pb2 import JobRecord
+
+PROJECT = "demo"
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+IRIS_COLUMNS = ("sepal", "petal", "day", "species")
+
+
+def a_principal(*, projects: Sequence[str] = (PROJECT,), key_id: str = "key1") -> Principal:
+    """A caller with every scope."""
+    return Principal(key_id=key_id, user_id="ada", scopes=frozenset({"admin"}), projects=frozenset(projects))
+
+
+def a_tabular_spec(**changes: object) -> TabularTrainSpec:
+    """A spec that passes the whole chain on `a_table()`."""
+    return TabularTrainSpec(**{"dataset": "iris", "target_column": "species", **changes})
+
+
+def a_spec(tabular: TabularTrainSpec | None = None, **changes: object) -> JobSpec:
+    """A job of kind tabular_train."""
+    return JobSpec(**{"tabular_train": tabular or a_tabular_spec(), **changes})
+
+
+def a_request(spec: JobSpec | None = None, *, request_id: str = "", validate_only: bool = False) -> CreateJobRequest:
+    """A CreateJob that is admitted."""
+    request = CreateJobRequest(
+        parent=f"projects/{PROJECT}", job=Job(spec=spec or a_spec()), validate_only=validate_only
+    )
+    if request_id:
+        request.request_id = request_id
+    return request
+
+
+def a_draft(spec: JobSpec | None = None, **changes: object) -> Draft:
+    """A request at the beginning of the chain."""
+    draft = Draft(a_request(spec), a_principal(), PROJECT, new_job_id(), NOW)
+    for name, value in changes.items():
+        setattr(draft, name, value)
+    return draft
+
+
+def a_host(**changes: object) -> HostFacts:
+    """A local host that can train tables on its CPU."""
+    facts: dict[str, object] = {
+        "name": "hosts/local",
+        "mode": EXECUTION_MODE_LOCAL,
+        "num_slots": 1,
+        "num_cpu_cores": 2,
+        "memory_mib": 4096,
+        "gpu_names": (),
+        "kinds": frozenset({"tabular_train"}),
+        "has_torch": True,
+        "draining": False,
+    }
+    return HostFacts(**{**facts, **changes})
+
+
+def a_table(**changes: object) -> Table:
+    """A table of 150 rows."""
+    table: dict[str, object] = {"pinned": PinnedInput(role="table"), "columns": IRIS_COLUMNS, "num_rows": 150}
+    return Table(**{**table, **changes})
+
+
+@dataclass
+class FakeTables:
+    """Has one table, whatever it is called, or raises."""
+
+    table: Table = field(default_factory=a_table)
+    error: Exception | None = None
+
+    async def by_path(self, project: str, data_path: str, sheet: str, *, field: str) -> Table:
+        if self.error is not None:
+            raise self.error
+        return self.table
+
+    async def by_name(self, project: str, dataset: str, version: int, sheet: str, *, field: str) -> Table:
+        return await self.by_path(project, dataset, sheet, field=field)
+
+
+@dataclass
+class FakeWorld:
+    """A world with one capable host."""
+
+    tables: FakeTables = field(default_factory=FakeTables)
+    up: Sequence[HostFacts] = field(default_factory=lambda: [a_host()])
+    mode: "ExecutionMode.ValueType" = EXECUTION_MODE_AUTO
+
+    def hosts(self) -> Sequence[HostFacts]:
+        return self.up
+
+    def default_mode(self) -> "ExecutionMode.ValueType":
+        return self.mode
+
+
+def a_record(spec: JobSpec | None = None, *, job_id: str = "", now: datetime = NOW, **changes: object) -> JobRecord:
+    """A job that was just submitted."""
+    name = JobName(PROJECT, job_id or new_job_id()).name
+    submission: dict[str, object] = {
+        "name": name,
+        "spec": spec or a_spec(),
+        "kind": "tabular_train",
+        "user_id": "ada",
+        "admission": Admission(),
+        "key_id": "key1",
+    }
+    return submit(Submission(**{**submission, **changes}), now=now)
+
+
+def seen(record: JobRecord, revision: int) -> JobSeen:
+    """A record as the bucket's stream tells it."""
+    return JobSeen(record.job.name.rpartition("/")[2], revision, record, record.SerializeToString())

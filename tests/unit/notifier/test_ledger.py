@@ -1,0 +1,47 @@
+"""What was told is kept, and only one notifier keeps it."""
+
+import pytest
+
+from headway.contract.subjects import EVENTS, NOTIFIER
+from headway.runtime.bus import Bus
+from headway.runtime.clock import SystemClock
+from headway.runtime.records import RecordError
+from headway.v1.records_pb2 import NotifierRecord
+from notifier.ledger import Ledger, open_ledger
+from notifier.places import Order, Place
+
+
+async def a_ledger(bus: Bus) -> Ledger:
+    return await open_ledger(bus, bus.records(NOTIFIER, NotifierRecord), SystemClock())
+
+
+async def test_a_new_ledger_begins_at_the_beginning(bus: Bus) -> None:
+    assert (await a_ledger(bus)).next_sequence == 1
+
+
+async def test_what_was_settled_is_settled_in_the_next_life(bus: Bus) -> None:
+    for number in range(4):
+        await bus.publish("trainer.host.joined.v1.a", b"%d" % number)
+    before = await a_ledger(bus)
+    for sequence in (1, 2, 3, 4):
+        before.settled.receive(sequence, now_seconds=0.0)
+    assert before.places.judge("job", Place(4, 7)) is Order.NEXT
+    await before.settle([1, 2, 4])
+    after = await a_ledger(bus)
+    assert after.next_sequence == 3
+    assert [sequence in after.settled for sequence in (1, 2, 3, 4)] == [True, True, False, True]
+    assert after.places.judge("job", Place(5, 6)) is Order.BACKWARDS
+
+
+async def test_of_two_notifiers_one_must_end(bus: Bus) -> None:
+    """Or people are told everything twice."""
+    await bus.publish("trainer.host.joined.v1.a", b"")
+    first, second = await a_ledger(bus), await a_ledger(bus)
+    await first.settle([1])
+    with pytest.raises(RecordError):
+        await second.settle([1])
+    third = await a_ledger(bus)
+    await third.settle([2])
+    with pytest.raises(RecordError):
+        await first.settle([2])
+    assert (await bus.stream_state(EVENTS)).last_sequence == 1

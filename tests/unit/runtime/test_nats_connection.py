@@ -1,0 +1,144 @@
+"""The connection against a real nats-server: restarts, sizes, the end."""
+
+import asyncio
+import time
+
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from headway.contract.errors import StoreUnavailable
+from headway.contract.subjects import JOBS, job_event_subject
+from headway.runtime.bus_errors import OutcomeUnknown, StreamMissing
+from headway.runtime.nats_bus import BusOptions, NatsBus, connect
+from headway.runtime.nats_connection import NatsConnection, open_connection
+from headway.runtime.nats_server import NatsServer
+from headway.testing.eventually import eventually
+from headway.testing.ports import free_port
+
+QUEUED = job_event_subject("queued", "p", "j1")
+SLOW_TO_TIME_OUT = BusOptions(request_timeout_seconds=20.0)
+
+
+async def test_a_server_that_is_not_there_is_told_with_a_remedy() -> None:
+    with pytest.raises(StoreUnavailable, match="is it running"):
+        async with connect(f"nats://127.0.0.1:{free_port()}", "test", options=BusOptions(connect_timeout_seconds=0.3)):
+            pass
+
+
+async def test_a_request_that_nobody_answers_is_refused_at_once(nats_server: NatsServer) -> None:
+    async with open_connection(nats_server.url, "test", SLOW_TO_TIME_OUT) as connection:
+        before = time.perf_counter()
+        with pytest.raises(StreamMissing):
+            await connection.request("nobody.home", b"")
+        assert time.perf_counter() - before < 2.0
+
+
+async def test_a_request_under_way_is_given_up_when_the_connection_is_lost(nats_server: NatsServer) -> None:
+    # Its answer will never come; nats-py would wait out the time limit.
+    async with open_connection(nats_server.url, "test", SLOW_TO_TIME_OUT) as connection:
+        await connection.client.subscribe("silent")
+        request = asyncio.create_task(connection.request("silent", b""))
+        await connection.client.flush()
+
+        await nats_server.kill()
+
+        async with asyncio.timeout(2):
+            with pytest.raises(OutcomeUnknown):
+                await request
+
+
+async def test_a_request_in_a_lost_connection_waits_for_it(nats_server: NatsServer) -> None:
+    async with connect(nats_server.url, "test", options=SLOW_TO_TIME_OUT) as bus:
+        await bus.provision([JOBS], [])
+        jobs = bus.records(JOBS, StringValue)
+        await jobs.create("j1", StringValue(value="one"))
+        await nats_server.kill()
+        await eventually(lambda: not bus.is_connected)
+
+        reading = asyncio.create_task(jobs.get("j1"))
+        await nats_server.start()
+
+        async with asyncio.timeout(3):
+            assert (await reading).value.value == "one"
+
+
+async def test_a_server_that_stays_away_is_told_within_the_limit(nats_server: NatsServer) -> None:
+    options = BusOptions(request_timeout_seconds=0.3)
+    async with connect(nats_server.url, "test", options=options) as bus:
+        await bus.provision([JOBS], [])
+        jobs = bus.records(JOBS, StringValue)
+        await nats_server.kill()
+        await eventually(lambda: not bus.is_connected)
+        before = time.perf_counter()
+
+        with pytest.raises(StoreUnavailable):
+            await jobs.create("j1", StringValue())
+        assert time.perf_counter() - before < 2.0
+
+
+async def test_nothing_sent_while_the_server_is_away_is_stored_later(nats_server: NatsServer) -> None:
+    # nats-py keeps such messages in a buffer and sends them after the caller was told that they failed.
+    options = BusOptions(request_timeout_seconds=0.2)
+    async with connect(nats_server.url, "test", options=options) as bus:
+        await bus.provision([JOBS], [])
+        jobs = bus.records(JOBS, StringValue)
+        await nats_server.kill()
+        await eventually(lambda: not bus.is_connected)
+        with pytest.raises(StoreUnavailable):
+            await jobs.create("j1", StringValue())
+        await nats_server.start()
+        await eventually(lambda: bus.is_connected)
+
+        assert await jobs.find("j1") is None
+
+
+async def test_writes_under_restarts_are_told_truly(nats_server: NatsServer) -> None:
+    """Every create that was acknowledged is there, and each is there once, however often the server is killed."""
+    acknowledged: dict[str, int] = {}
+
+    async def write(bus: NatsBus, writer: int) -> None:
+        jobs = bus.records(JOBS, StringValue)
+        for number in range(60):
+            key = f"w{writer}-{number}"
+            acknowledged[key] = await jobs.create(key, StringValue(value=key))
+
+    async with connect(nats_server.url, "test", options=SLOW_TO_TIME_OUT) as bus:
+        await bus.provision([JOBS], [])
+        async with asyncio.TaskGroup() as group:
+            for writer in range(8):
+                group.create_task(write(bus, writer))
+            for _ in range(4):
+                await asyncio.sleep(0.05)
+                await nats_server.kill()
+                await nats_server.start()
+        state = await bus.stream_state(JOBS)
+        jobs = bus.records(JOBS, StringValue)
+        stored = {key: (await jobs.get(key)).revision for key in acknowledged}
+
+    assert stored == acknowledged
+    assert state.last_sequence == len(acknowledged) == 480
+
+
+async def test_an_error_that_ends_the_connection_for_good_is_told(nats_server: NatsServer) -> None:
+    async with open_connection(nats_server.url, "test", BusOptions(request_timeout_seconds=1.0)) as connection:
+        await connection.client.publish("x" * 5000, b"")  # A control line over 4 KiB, past our guard.
+
+        async with asyncio.timeout(3):
+            await connection.closed.wait()
+        with pytest.raises(StoreUnavailable):
+            await connection.request("$JS.API.INFO", b"")
+
+
+async def test_a_message_that_would_end_the_connection_is_never_sent(nats_server: NatsServer) -> None:
+    async with open_connection(nats_server.url, "test", BusOptions()) as connection:
+        almost = connection.client.max_payload - 10  # The payload fits, its headers do not.
+        for subject, size in (("x" * 5000, 1), (QUEUED, almost)):
+            with pytest.raises(ValueError, match="is over the"):
+                await connection.request(subject, b"x" * size, {"a": "b" * 50})
+
+        assert await _is_alive(connection)
+
+
+async def _is_alive(connection: NatsConnection) -> bool:
+    await connection.request("$JS.API.INFO", b"")
+    return not connection.closed.is_set()

@@ -1,0 +1,189 @@
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from headway.contract import transitions
+from headway.contract.errors import StoreUnavailable
+from headway.contract.events import OutwardEvent
+from headway.contract.subjects import EVENTS, JOBS
+from headway.runtime.bus_errors import MessageTooLarge
+from headway.runtime.feeds import Message, PoisonMessage
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_record
+from headway.v1.records_pb2 import JobRecord
+from scheduler import events_publisher
+from scheduler.events_publisher import EventsPublisher, due_events
+from tests.unit.scheduler.stage import Stage, a_stage, running
+
+
+def numbers(record: JobRecord, cursor: int = 0, days: int = 0) -> list[int]:
+    return [number for number, _ in due_events(record, cursor, now=A_MOMENT + timedelta(days=days))]
+
+
+def cancelled(record: JobRecord) -> JobRecord:
+    """Submitted, claimed, cancel requested (which nobody outside hears), cancelled."""
+    cancelling = transitions.request_cancel(record, message="", now=A_MOMENT)
+    assert cancelling is not None
+    return transitions.confirm_cancelled(cancelling, attempt=1, now=A_MOMENT)
+
+
+def test_each_transition_that_somebody_hears_is_due_once_in_order() -> None:
+    record = cancelled(a_claimed_record())
+
+    assert numbers(record) == [1, 2, 4]
+    assert numbers(record, cursor=1) == [2, 4]
+    assert numbers(record, cursor=4) == []
+
+
+def test_what_the_stream_has_let_go_of_is_not_published_again() -> None:
+    """A job that has waited for longer than events are kept: none of it is in the stream, and all of it was."""
+    assert numbers(cancelled(a_claimed_record()), days=31) == []
+    assert numbers(cancelled(a_claimed_record()), cursor=1, days=31) == [2, 4]
+
+
+def test_a_transition_that_nobody_can_tell_is_left_out() -> None:
+    record = cancelled(a_claimed_record())
+    record.job.transitions[1].event = "abducted"
+
+    assert numbers(record) == [1, 4]
+
+
+async def published(stage: Stage) -> list[tuple[str, str]]:
+    return [(message.subject.split(".")[2], message.headers["Nats-Msg-Id"]) for message in await stage.messages(EVENTS)]
+
+
+async def hand_over(stage: Stage, publisher: EventsPublisher, record: JobRecord) -> str:
+    """What the consumer does with a record as it now is."""
+    job_id = record.job.name.rpartition("/")[2]
+    await publisher.publish_due(a_message(job_id, record.SerializeToString(), stage))
+    return job_id
+
+
+def a_message(key: str, data: bytes, stage: Stage, *, is_deleted: bool = False) -> Message:
+    return Message(
+        subject=JOBS.prefix + key,
+        key=key,
+        data=data,
+        sequence=1,
+        time=stage.clock.now(),
+        headers={},
+        is_deleted=is_deleted,
+    )
+
+
+async def test_a_job_is_told_from_its_records() -> None:
+    stage = await a_stage()
+    publisher = EventsPublisher(stage.bus, stage.clock)
+    record = a_record()
+    job_id = await hand_over(stage, publisher, record)
+    claimed = a_claimed_record(record)
+    await hand_over(stage, publisher, claimed)
+    await hand_over(stage, publisher, claimed)
+    await hand_over(stage, publisher, cancelled(claimed))
+
+    assert await published(stage) == [
+        ("queued", f"{job_id}:1"),
+        ("started", f"{job_id}:2"),
+        ("cancelled", f"{job_id}:4"),
+    ]
+
+
+async def test_the_body_is_a_cloud_event_of_the_same_id() -> None:
+    stage = await a_stage()
+    job_id = await hand_over(stage, EventsPublisher(stage.bus, stage.clock), a_record())
+
+    (message,) = await stage.messages(EVENTS)
+    event = json.loads(message.data)
+    assert (event["id"], event["data"]["sequence"], event["data"]["run_id"]) == (f"{job_id}:1", 1, job_id)
+
+
+async def test_nothing_is_published_twice_long_after_a_restart() -> None:
+    """The server remembers message ids for minutes; the stream itself remembers for as long as it keeps events."""
+    stage = await a_stage()
+    record = cancelled(a_claimed_record())
+    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), record)
+    await stage.clock.advance(EVENTS.duplicate_window.total_seconds() * 3)
+
+    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), record)
+
+    assert len(await published(stage)) == 3
+
+
+async def test_a_publisher_that_died_halfway_goes_on_where_it_was() -> None:
+    stage = await a_stage()
+    record = cancelled(a_claimed_record())
+    first = next(event for _, event in due_events(record, 0, now=A_MOMENT))
+    await stage.bus.publish(first.subject, first.body, message_id=first.message_id)
+
+    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), record)
+
+    assert [event for event, _ in await published(stage)] == ["queued", "started", "cancelled"]
+
+
+async def test_an_error_halfway_makes_it_look_again_where_it_is() -> None:
+    stage = await a_stage()
+    publisher = EventsPublisher(stage.bus, stage.clock)
+    record = a_record()
+    await hand_over(stage, publisher, record)
+    stage.bus.go_away()
+    with pytest.raises(StoreUnavailable):
+        await hand_over(stage, publisher, a_claimed_record(record))
+    stage.bus.come_back()
+
+    await hand_over(stage, publisher, a_claimed_record(record))
+
+    assert [event for event, _ in await published(stage)] == ["queued", "started"]
+
+
+async def test_garbage_is_poison() -> None:
+    stage = await a_stage()
+    with pytest.raises(PoisonMessage):
+        await EventsPublisher(stage.bus, stage.clock).publish_due(a_message("garbage", b"\xff", stage))
+
+
+async def test_a_deletion_tells_nothing() -> None:
+    stage = await a_stage()
+    await EventsPublisher(stage.bus, stage.clock).publish_due(a_message("gone", b"", stage, is_deleted=True))
+
+    assert await published(stage) == []
+
+
+async def test_an_event_that_is_too_large_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = await a_stage()
+    publish = stage.bus.publish
+
+    async def refuse_the_first(subject: str, data: bytes, *, message_id: str, headers: Mapping[str, str]) -> object:
+        if ".queued." in subject:
+            raise MessageTooLarge("too large")
+        return await publish(subject, data, message_id=message_id, headers=headers)
+
+    monkeypatch.setattr(stage.bus, "publish", refuse_the_first)
+    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), a_claimed_record())
+
+    assert [event for event, _ in await published(stage)] == ["started"]
+
+
+async def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_publisher, "_CURSORS_KEPT", 1)
+    stage = await a_stage()
+    publisher = EventsPublisher(stage.bus, stage.clock)
+    first, second = a_record(), a_record()
+    for record in (first, second, first, second):
+        await hand_over(stage, publisher, record)
+
+    assert len(await published(stage)) == 2
+
+
+async def test_the_loop_publishes_what_is_stored_and_sets_garbage_aside() -> None:
+    stage = await a_stage()
+    async with running(EventsPublisher(stage.bus, stage.clock).run):
+        await stage.bus.publish(f"{JOBS.prefix}garbage", b"\xff")
+        await stage.store(a_record())
+        await stage.clock.advance(1.0)
+
+        assert [event for event, _ in await published(stage)] == ["queued"]
+
+
+def test_an_event_is_what_this_file_thinks_it_is() -> None:
+    assert all(isinstance(event, OutwardEvent) for _, event in due_events(a_record(), 0, now=A_MOMENT))

@@ -1,0 +1,1 @@
+"""The trainer host: an agent that keeps the lease, and a child process that trains."""

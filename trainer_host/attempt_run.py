@@ -1,0 +1,207 @@
+"""One attempt from its order to its end: inputs, child, outbox, delivery."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from headway.runtime.clock import Clock
+from headway.runtime.logs import bound, get_logger
+from headway.runtime.service import Spawner
+from headway.v1.jobs_pb2 import (
+    ATTEMPT_OUTCOME_CANCELLED,
+    ATTEMPT_OUTCOME_FAILED,
+    ATTEMPT_OUTCOME_LOST,
+    ATTEMPT_OUTCOME_SUCCEEDED,
+    ATTEMPT_PHASE_UPLOADING,
+    FAILURE_CLASS_FATAL,
+    FAILURE_CLASS_TRANSIENT,
+    AttemptOutcome,
+    Failure,
+    FailureClass,
+)
+from headway.v1.results_service_pb2 import CommitResultRequest
+from headway.v1.scheduler_service_pb2 import AttemptOrder
+from trainer_host.attempt_failure import AttemptFailed
+from trainer_host.attempt_key import AttemptKey
+from trainer_host.attempts import AttemptTable
+from trainer_host.child_messages import Finished
+from trainer_host.child_translation import commit_request, run_message
+from trainer_host.children import ChildPool
+from trainer_host.conversation import Conversation, Listeners
+from trainer_host.delivery import Delivered, Delivery, Verdict
+from trainer_host.files import make_directory
+from trainer_host.inputs import Inputs
+from trainer_host.outbox import Outbox, OutboxEntry
+from trainer_host.retries import Pace, retrying
+from trainer_host.stop_request import Stopped, StopReason, StopRequest
+from trainer_host.telemetry import AttemptTelemetry
+
+_log = get_logger(__name__)
+_FLUSH_SECONDS = 2.0
+"""How long an end waits for the last log lines to arrive before it; they are then complete for whoever follows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What every attempt of a host works with.
+
+    Attributes:
+        host: `hosts/{host}`.
+        work_dir: attempts train in folders below it; on the outbox's file system.
+        slots: one for each attempt that may train at a time.
+        stop_limit_seconds: a child that was told to stop is killed after this.
+        disk_pace: the waits while the disk is full.
+    """
+
+    host: str
+    work_dir: Path
+    table: AttemptTable
+    inputs: Inputs
+    pool: ChildPool
+    outbox: Outbox
+    delivery: Delivery
+    new_telemetry: Callable[[AttemptKey], AttemptTelemetry]
+    spawner: Spawner
+    clock: Clock
+    slots: asyncio.Semaphore
+    stop_limit_seconds: float
+    disk_pace: Pace
+
+
+class AttemptRun:
+    """One attempt on this host. `stop` may be called at any time."""
+
+    def __init__(self, key: AttemptKey, means: Means) -> None:
+        self._key = key
+        self._means = means
+        self._stop = StopRequest()
+        self._telemetry = means.new_telemetry(key)
+
+    def stop(self, reason: StopReason) -> None:
+        """Ask for the end."""
+        if self._stop.ask(reason):
+            _log.info("stopping an attempt", job=self._key.job, attempt=self._key.attempt, reason=reason.value)
+
+    async def run(self, order: AttemptOrder) -> None:
+        """Train and deliver; ends with an outcome in the table."""
+        work_dir = self._means.work_dir / self._key.file_name
+        with bound(job=self._key.job, attempt=self._key.attempt):
+            self._means.spawner.spawn(f"telemetry of {self._key}", self._telemetry.run())
+            await self._to_the_end(self._train_and_keep(order, work_dir))
+        # Not when cancelled: a thread may still be moving the bundle out. The next start sweeps.
+        await asyncio.to_thread(shutil.rmtree, work_dir, ignore_errors=True)
+
+    async def resume(self, entry: OutboxEntry) -> None:
+        """Deliver a result that an earlier start of this host left in the outbox."""
+        with bound(job=self._key.job, attempt=self._key.attempt):
+            await self._to_the_end(_done(entry))
+
+    async def _to_the_end(self, making: Awaitable[OutboxEntry]) -> None:
+        try:
+            await self._deliver(await making)
+        except Stopped as error:
+            await self._end_stopped(error.step)
+        except AttemptFailed as error:
+            _log.warning("attempt failed", reason=error.failure.reason, error=error.failure.message)
+            await self._end(ATTEMPT_OUTCOME_FAILED, error.failure, error.step)
+        except Exception:  # noqa: BLE001 - whatever it was, the scheduler must hear that the attempt is over
+            _log.exception("attempt failed on a fault of the host")
+            message = "the trainer host failed; its log has the reason"
+            await self._end(ATTEMPT_OUTCOME_FAILED, _failure(FAILURE_CLASS_TRANSIENT, "HOST_ERROR", message))
+        finally:
+            self._telemetry.close()
+
+    async def _train_and_keep(self, order: AttemptOrder, work_dir: Path) -> OutboxEntry:
+        finished = await self._train(order, work_dir)
+        request = commit_request(order, host=self._means.host, finished=finished)
+        return await self._keep(request, work_dir / "bundle")
+
+    async def _train(self, order: AttemptOrder, work_dir: Path) -> Finished:
+        means = self._means
+        async with AsyncExitStack() as stack:
+            await self._stop.unless_asked(stack.enter_async_context(means.slots))
+            inputs = await self._stop.unless_asked(
+                stack.enter_async_context(means.inputs.held(self._key.parent, order.inputs))
+            )
+            child = await self._stop.unless_asked(means.pool.take())
+            try:
+                shutil.rmtree(work_dir, ignore_errors=True)
+                make_directory(work_dir)
+                listeners = Listeners(table=means.table, telemetry=self._telemetry, pool=means.pool)
+                talk = Conversation(
+                    self._key, child, listeners, means.clock, stop_limit_seconds=means.stop_limit_seconds
+                )
+                message = run_message(order, host=means.host, inputs=inputs, work_dir=work_dir)
+                return await talk.hold(message, self._stop)
+            finally:
+                child.kill()
+                means.spawner.spawn(f"closing the child of {self._key}", child.close())
+                means.pool.replenish()
+
+    async def _keep(self, request: CommitResultRequest, bundle_dir: Path) -> OutboxEntry:
+        """Put the result into the outbox; a full disk is waited out, for the result is worth more than the slot."""
+        means = self._means
+        async for attempt in retrying("keeping a result", means.clock, means.disk_pace, _is_of_the_disk):
+            with attempt:
+                self._stop.check_final()
+                entry = await asyncio.to_thread(means.outbox.put, request, bundle_dir)
+                means.table.set_phase(self._key, ATTEMPT_PHASE_UPLOADING)
+                return entry
+        raise AssertionError("the retry loop returns or raises")
+
+    async def _deliver(self, entry: OutboxEntry) -> None:
+        async def flush() -> None:
+            await self._telemetry.flush(_FLUSH_SECONDS)
+
+        delivered = await self._stop.unless_final(self._means.delivery.deliver(entry, flush))
+        await self._settle(delivered)
+
+    async def _settle(self, delivered: Delivered) -> None:
+        """Report what became of the result, then clear the outbox: after a crash in between it is a DUPLICATE."""
+        outbox = self._means.outbox
+        match delivered.verdict:
+            case Verdict.COMMITTED:
+                self._means.table.end(self._key, ATTEMPT_OUTCOME_SUCCEEDED)
+            case Verdict.REFUSED:
+                _log.warning("the result is not wanted any more", reason=delivered.reason)
+                is_cancelled = delivered.reason == "CANCELLED"
+                outcome = ATTEMPT_OUTCOME_CANCELLED if is_cancelled else ATTEMPT_OUTCOME_LOST
+                failure = _failure(FAILURE_CLASS_TRANSIENT, delivered.reason, delivered.message)
+                self._means.table.end(self._key, outcome, failure=failure)
+            case Verdict.REJECTED:
+                _log.error("result rejected and set aside", reason=delivered.reason, why=delivered.message)
+                failure = _failure(FAILURE_CLASS_FATAL, "RESULT_REJECTED", delivered.message)
+                await self._end(ATTEMPT_OUTCOME_FAILED, failure)
+                await asyncio.to_thread(outbox.set_aside, self._key)
+            case Verdict.CORRUPT:
+                failure = _failure(FAILURE_CLASS_TRANSIENT, delivered.reason, delivered.message)
+                await self._end(ATTEMPT_OUTCOME_FAILED, failure)
+        await asyncio.to_thread(outbox.remove, self._key)
+
+    async def _end_stopped(self, step: int) -> None:
+        reason = self._stop.reason or StopReason.CANCEL
+        outcome = reason.outcome
+        failure = None
+        if outcome == ATTEMPT_OUTCOME_LOST:
+            failure = _failure(FAILURE_CLASS_TRANSIENT, reason.name, "the attempt was stopped on this host")
+        await self._end(outcome, failure, step)
+        await asyncio.to_thread(self._means.outbox.remove, self._key)
+
+    async def _end(self, outcome: "AttemptOutcome.ValueType", failure: Failure | None, step: int = 0) -> None:
+        await self._telemetry.flush(_FLUSH_SECONDS)
+        self._means.table.end(self._key, outcome, failure=failure, step=step)
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError)
+
+
+def _failure(failure_class: "FailureClass.ValueType", reason: str, message: str) -> Failure:
+    return Failure(failure_class=failure_class, reason=reason, message=message)
+
+
+async def _done(entry: OutboxEntry) -> OutboxEntry:
+    return entry

@@ -1,0 +1,121 @@
+"""One attempt's talk with its child: the order, what the child says, a stop, and what its silence means."""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from headway.runtime.clock import Clock
+from headway.runtime.logs import get_logger
+from trainer_host.attempt_key import AttemptKey
+from trainer_host.attempts import AttemptTable
+from trainer_host.child_death import failure_of_death, num_oom_kills
+from trainer_host.child_messages import ChildMessage, Failed, Finished, Log, Progress, RunAttempt
+from trainer_host.child_messages import Stopped as ChildStopped
+from trainer_host.child_process import ChildDied
+from trainer_host.child_translation import failure_of, moment_of, progress_of, stop_message
+from trainer_host.children import Child, ChildPool
+from trainer_host.sole_error import sole_error
+from trainer_host.stop_request import Stopped, StopReason, StopRequest
+from trainer_host.telemetry import AttemptTelemetry
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who hears what the child says.
+
+    Attributes:
+        table: for the scheduler.
+        telemetry: for the gateway.
+        pool: makes the next child once this one speaks.
+    """
+
+    table: AttemptTable
+    telemetry: AttemptTelemetry
+    pool: ChildPool
+
+
+class Conversation:
+    """The talk with one child; the caller closes the child."""
+
+    def __init__(
+        self, key: AttemptKey, child: Child, listeners: Listeners, clock: Clock, *, stop_limit_seconds: float
+    ) -> None:
+        self._key = key
+        self._child = child
+        self._listeners = listeners
+        self._clock = clock
+        self._stop_limit_seconds = stop_limit_seconds
+        self._step = 0
+
+    async def hold(self, order: RunAttempt, stop: StopRequest) -> Finished:
+        """Give the order and listen to the end.
+
+        Raises:
+            Stopped: a stop was asked for, and the child has ended for it.
+            AttemptFailed: the child said why, or died without a word.
+        """
+        oom_kills_before = num_oom_kills()
+        with sole_error():
+            async with asyncio.TaskGroup() as group:
+                stopping = group.create_task(self._stop_when_asked(stop))
+                last = await self._talk(order)
+                stopping.cancel()
+        match last:
+            case Finished() if stop.reason is None or not stop.reason.is_final:
+                return last
+            case Failed():
+                raise failure_of(last)
+        if stop.reason is not None:
+            raise Stopped(self._step)
+        if last is not None:
+            _log.error("the child stopped and nobody had asked for it")
+        returncode = await self._child.wait()
+        raise failure_of_death(returncode, num_oom_kills=num_oom_kills() - oom_kills_before, step=self._step)
+
+    async def _talk(self, order: RunAttempt) -> ChildMessage | None:
+        """The child's last word; None when it died without one."""
+        try:
+            await self._child.send(order)
+        except ChildDied:
+            return None
+        async with aclosing(self._child.messages()) as messages:
+            async for message in messages:
+                if self._hear(message):
+                    return message
+        return None
+
+    def _hear(self, message: ChildMessage) -> bool:
+        """Pass a message on; True when it is the last word."""
+        self._listeners.pool.replenish()
+        match message:
+            case Progress():
+                progress = progress_of(message, self._key.attempt)
+                self._step = max(self._step, progress.step)
+                self._listeners.table.set_progress(self._key, progress)
+                self._listeners.telemetry.progress(progress)
+            case Log():
+                moment = moment_of(message.time)
+                self._listeners.telemetry.log(message.level, message.message, message.fields, moment)
+            case Failed() | ChildStopped():
+                self._step = max(self._step, message.step)
+                return True
+            case Finished():
+                return True
+        return False
+
+    async def _stop_when_asked(self, stop: StopRequest) -> None:
+        await stop.asked.wait()
+        reason = stop.reason or StopReason.CANCEL
+        if reason is not StopReason.STALE:
+            try:
+                await self._child.send(stop_message(reason))
+            except ChildDied:
+                return
+            # A later stop may be harder than this one.
+            limit = min(self._stop_limit_seconds, reason.limit_seconds)
+            await self._clock.wait_for_event(stop.stale, limit)
+            if not stop.stale.is_set():
+                _log.warning("the child did not stop in time; killing it", reason=reason.value)
+        self._child.kill()

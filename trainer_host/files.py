@@ -1,0 +1,51 @@
+"""Files that outlive a crash: written aside, renamed into place, and on request on the disk before the call returns."""
+
+import os
+import shutil
+from pathlib import Path
+
+DIRECTORY_MODE = 0o700
+"""Folders of a host are its own: they hold other people's data and models."""
+
+
+def make_directory(path: Path) -> Path:
+    """Make a private folder and those above it; no error when it exists."""
+    path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    return path
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a folder and all in it; what cannot be deleted is left."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def fsync_path(path: Path) -> None:
+    """Return when the content of a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Give a file its new content at once: a reader, or a crash of the process, sees the old or the new."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def write_file_durably(path: Path, content: bytes) -> None:
+    """Write a new file and return when its content is on the disk; its name is not until its folder is fsynced."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def fsync_tree(root: Path) -> None:
+    """Return when every file below a folder, and every folder in it, is on the disk."""
+    for folder, _, names in os.walk(root, topdown=False):
+        for name in names:
+            fsync_path(Path(folder, name))
+        fsync_path(Path(folder))

@@ -1,0 +1,1 @@
+"""The recipes of a trainer host: one folder a kind, found by the registry."""

@@ -1,0 +1,182 @@
+"""The training loop: whole tensors on the device, permuted once an epoch and sliced, without a DataLoader."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from headway.contract.recipes import AttemptContext, FatalFailure, Phase
+from trainer_host.recipes.tabular_train.model import ForwardPass, TabularModel
+from trainer_host.recipes.tabular_train.spec import LoopConfig
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_ROWS_A_FORWARD = 65_536
+"""Bounds the memory of a forward pass over many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows on the device.
+
+    Attributes:
+        features: float32, rows x features.
+        targets: int64, rows; or float32, rows x 1, standardised.
+    """
+
+    features: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return int(self.features.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class EpochLosses:
+    """Losses of one epoch; the validation loss is None where none was computed."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened in training.
+
+    Attributes:
+        epochs: one entry an epoch.
+        best_epoch: whose state the model now has.
+        num_steps: optimizer steps taken.
+    """
+
+    epochs: tuple[EpochLosses, ...]
+    best_epoch: int
+    num_steps: int
+
+
+def loss_function(targets: Tensor) -> Loss:
+    """Cross-entropy for classes, mean squared error for numbers."""
+    return functional.mse_loss if targets.is_floating_point() else functional.cross_entropy
+
+
+def outputs_of(model: TabularModel, features: Tensor) -> Tensor:
+    """Outputs for many rows, as in use: without dropout, by the running statistics."""
+    forward = ForwardPass(model)
+    with torch.no_grad():
+        parts = [forward(part, training=False) for part in torch.split(features, _ROWS_A_FORWARD)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def mean_loss(model: TabularModel, rows: Rows) -> float:
+    """Mean loss over some rows, as in use."""
+    return float(loss_function(rows.targets)(outputs_of(model, rows.features), rows.targets).item())
+
+
+class TrainingLoop:
+    """Trains a model and leaves it in its best state."""
+
+    def __init__(self, model: TabularModel, config: LoopConfig, context: AttemptContext, seed: int) -> None:
+        self._model = model
+        self._forward = ForwardPass(model)
+        self._config = config
+        self._context = context
+        self._optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        # A generator of its own, so that the order of rows does not depend on what else draws from the global one.
+        self._generator = torch.Generator().manual_seed(seed)
+        # By reference: load_state_dict copies a hundred times slower than this list does.
+        self._state = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+        self._best_state = [tensor.clone() for tensor in self._state]
+        self._best_loss = math.inf
+        self._best_epoch = 0
+
+    def run(self, train: Rows, validation: Rows) -> History:
+        """Train to the end.
+
+        Args:
+            train: rows to learn from, as many as the configuration's batches.
+            validation: rows that choose the best epoch; when empty, the training loss does.
+
+        Raises:
+            FatalFailure: DIVERGED: the loss was not finite before there was any state to keep.
+            StopRequested: the attempt has been told to stop.
+        """
+        epochs: list[EpochLosses] = []
+        config = self._config
+        for epoch in range(1, config.epochs + 1):
+            train_loss = self._train_epoch(train)
+            validation_loss = None
+            if epoch % config.epochs_between_validations == 0 or epoch == config.epochs:
+                validation_loss = mean_loss(self._model, validation) if len(validation) else None
+                self._keep_if_best(epoch, train_loss if validation_loss is None else validation_loss)
+            epochs.append(EpochLosses(epoch, train_loss, validation_loss))
+            self._report(epoch, train_loss, len(train))
+            if not math.isfinite(train_loss):
+                self._give_up(epoch)
+                break
+        self._restore_best()
+        return History(tuple(epochs), self._best_epoch, len(epochs) * len(config.batch_sizes))
+
+    def _train_epoch(self, train: Rows) -> float:
+        forward, optimizer, loss_of = self._forward, self._optimizer, loss_function(train.targets)
+        check_stop = self._context.check_stop
+        order = torch.randperm(len(train), generator=self._generator).to(train.features.device)
+        sizes = list(self._config.batch_sizes)
+        losses: list[Tensor] = []
+        for features, targets in zip(
+            torch.split(train.features[order], sizes), torch.split(train.targets[order], sizes), strict=True
+        ):
+            check_stop()
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_of(forward(features, training=True), targets)
+            torch.autograd.backward(loss)
+            optimizer.step()
+            losses.append(loss.detach())
+        # One transfer an epoch: reading each loss would wait for the device at every step.
+        values: list[float] = torch.stack(losses).tolist()
+        return sum(value * size for value, size in zip(values, sizes, strict=True)) / len(train)
+
+    def _keep_if_best(self, epoch: int, loss: float) -> None:
+        if loss < self._best_loss:
+            self._best_loss, self._best_epoch = loss, epoch
+            _copy(self._state, self._best_state)
+
+    def _restore_best(self) -> None:
+        _copy(self._best_state, self._state)
+        self._model.count_batches(self._best_epoch * len(self._config.batch_sizes))
+
+    def _give_up(self, epoch: int) -> None:
+        if self._best_epoch == 0:
+            raise FatalFailure(
+                "DIVERGED", f"the training loss was not finite in epoch {epoch}; lower the learning_rate"
+            )
+        self._context.warn(
+            f"The training loss was not finite in epoch {epoch}; the model is that of epoch {self._best_epoch}. "
+            "Lower the learning_rate."
+        )
+
+    def _report(self, epoch: int, train_loss: float, num_rows: int) -> None:
+        config = self._config
+        self._context.progress(
+            Phase.TRAINING,
+            f"Epoch {epoch} of {config.epochs}",
+            epoch=epoch,
+            total_epochs=config.epochs,
+            step=epoch * len(config.batch_sizes),
+            total_steps=config.total_steps,
+            loss=train_loss,
+            best_loss=self._best_loss,
+            learning_rate=config.learning_rate,
+            num_samples=epoch * num_rows,
+        )
+
+
+def _copy(sources: list[Tensor], targets: list[Tensor]) -> None:
+    with torch.no_grad():
+        for source, target in zip(sources, targets, strict=True):
+            target.copy_(source)

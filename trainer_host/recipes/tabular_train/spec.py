@@ -1,0 +1,100 @@
+"""From the spec to the complete configuration of a training."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from headway.contract.architectures import Architecture
+from headway.contract.limits import MODEL_PARAMETERS_MAX
+from headway.contract.recipes import UserInputFailure
+from headway.contract.specs.tabular_train import LINEAR, MLP_DENSE, TabularTrain, num_parameters, resolve
+from headway.v1.job_specs_pb2 import JobSpec
+from trainer_host.recipes.tabular_train.limits import LEAST_BATCH_ROWS, STEPS_BETWEEN_VALIDATIONS, WEIGHT_DECAY
+from trainer_host.recipes.tabular_train.preprocess import Preprocess
+
+Mode = Literal["mlp_dense", "linear_glm_baseline"]
+_MODES: dict[str, Mode] = {MLP_DENSE: "mlp_dense", LINEAR: "linear_glm_baseline"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoopConfig:
+    """Everything the training loop needs to know.
+
+    Attributes:
+        epochs: passes over the training rows.
+        batch_sizes: rows of each step of an epoch; together all training rows.
+        learning_rate: step size of AdamW.
+        weight_decay: of AdamW.
+        epochs_between_validations: at least 1.
+    """
+
+    epochs: int
+    batch_sizes: tuple[int, ...]
+    learning_rate: float
+    weight_decay: float
+    epochs_between_validations: int
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole training."""
+        return self.epochs * len(self.batch_sizes)
+
+
+def resolve_spec(spec: JobSpec) -> TabularTrain:
+    """The spec with every default, checked again: this host may be of another version than the gateway."""
+    return resolve(spec.tabular_train)
+
+
+def configure_model(spec: TabularTrain, preprocess: Preprocess) -> Architecture:
+    """The model for the features that the table turned out to have.
+
+    Raises:
+        UserInputFailure: MODEL_TOO_LARGE.
+    """
+    target = preprocess.target
+    input_dim, output_dim = len(preprocess.feature_names), max(1, len(target.classes))
+    parameters = num_parameters(spec, input_dim=input_dim, output_dim=output_dim)
+    if parameters > MODEL_PARAMETERS_MAX:
+        raise UserInputFailure(
+            "MODEL_TOO_LARGE",
+            f"with {input_dim} features and {output_dim} outputs the model has {parameters} parameters; "
+            f"at most {MODEL_PARAMETERS_MAX}",
+        )
+    return Architecture(
+        kind="tabular_train",
+        mode=_MODES[spec.training_mode],
+        input_dim=input_dim,
+        output_dim=output_dim,
+        hidden_dim=spec.hidden_dim,
+        num_hidden_layers=spec.num_hidden_layers,
+        dropout=spec.dropout,
+        task=target.task,
+        classes=target.classes or None,
+    )
+
+
+def configure_loop(spec: TabularTrain, num_rows: int) -> LoopConfig:
+    """The training loop for a number of training rows."""
+    sizes = batch_sizes(num_rows, spec.batch_size, least=LEAST_BATCH_ROWS if spec.training_mode == MLP_DENSE else 1)
+    by_steps = -(-STEPS_BETWEEN_VALIDATIONS // len(sizes))
+    return LoopConfig(
+        epochs=spec.epochs,
+        batch_sizes=sizes,
+        learning_rate=spec.learning_rate,
+        weight_decay=WEIGHT_DECAY,
+        epochs_between_validations=max(1, min(by_steps, spec.epochs // 10)),
+    )
+
+
+def batch_sizes(num_rows: int, batch_size: int, *, least: int) -> tuple[int, ...]:
+    """Rows of each batch of an epoch.
+
+    A last batch of fewer than `least` rows joins the one before it, since batch normalisation of one row is undefined.
+    """
+    size = max(batch_size, least)
+    sizes = [size] * (num_rows // size)
+    rest = num_rows % size
+    if rest >= least or not sizes:
+        sizes += [rest] if rest else []
+    else:
+        sizes[-1] += rest
+    return tuple(sizes)

@@ -1,0 +1,124 @@
+"""The wish that an attempt ends early, and work that is given up when it comes."""
+
+import asyncio
+import math
+from collections.abc import Awaitable
+from enum import Enum
+from typing import TypeVar
+
+from headway.v1.jobs_pb2 import (
+    ATTEMPT_OUTCOME_CANCELLED,
+    ATTEMPT_OUTCOME_LOST,
+    ATTEMPT_OUTCOME_PAUSED,
+    ATTEMPT_OUTCOME_PREEMPTED,
+    AttemptOutcome,
+)
+from headway.v1.scheduler_service_pb2 import AttemptStop
+from trainer_host.sole_error import sole_error
+
+T = TypeVar("T")
+
+
+class StopReason(Enum):
+    """Why an attempt must end; the names that the child knows, and two of the agent's own."""
+
+    PAUSE = "PAUSE"
+    CANCEL = "CANCEL"
+    PREEMPT = "PREEMPT"
+    STALE = "STALE"
+    HOST_STOPPED = "HOST_STOPPED"
+    """The agent was told to end."""
+    ORPHANED = "ORPHANED"
+    """Nobody has heard the scheduler for longer than the limit."""
+
+    @classmethod
+    def of(cls, stop: AttemptStop) -> "StopReason":
+        """What the scheduler says; a reason of a later release counts as a cancellation."""
+        name = AttemptStop.Reason.Name(stop.reason) if stop.reason in AttemptStop.Reason.values() else ""
+        word = name.removeprefix("REASON_")
+        return cls[word] if word in cls.__members__ else cls.CANCEL
+
+    @property
+    def outcome(self) -> "AttemptOutcome.ValueType":
+        """How an attempt ends that stopped for this reason."""
+        return _OUTCOMES.get(self, ATTEMPT_OUTCOME_LOST)
+
+    @property
+    def limit_seconds(self) -> float:
+        """How long a child may take to stop at the most; an agent that ends has few seconds itself."""
+        return 3.0 if self is StopReason.HOST_STOPPED else math.inf
+
+    @property
+    def is_final(self) -> bool:
+        """Whether even a finished result is of no use any more."""
+        return self in (StopReason.CANCEL, StopReason.STALE)
+
+
+_OUTCOMES = {
+    StopReason.PAUSE: ATTEMPT_OUTCOME_PAUSED,
+    StopReason.CANCEL: ATTEMPT_OUTCOME_CANCELLED,
+    StopReason.PREEMPT: ATTEMPT_OUTCOME_PREEMPTED,
+}
+
+
+class Stopped(Exception):
+    """The work was given up because a stop was asked for.
+
+    Attributes:
+        step: optimizer steps done by then.
+    """
+
+    def __init__(self, step: int = 0) -> None:
+        super().__init__("the attempt was stopped")
+        self.step = step
+
+
+class StopRequest:
+    """Set once, and again only by a reason that leaves less: STALE after anything, CANCEL after PAUSE."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.reason: StopReason | None = None
+        self.stale = asyncio.Event()
+        self._is_final = asyncio.Event()
+
+    def ask(self, reason: StopReason) -> bool:
+        """Ask for the end; False when that changes nothing."""
+        if self.reason is reason or self.reason is StopReason.STALE:
+            return False
+        if self.reason is not None and not reason.is_final:
+            return False
+        self.reason = reason
+        self.asked.set()
+        if reason.is_final:
+            self._is_final.set()
+        if reason is StopReason.STALE:
+            self.stale.set()
+        return True
+
+    def check_final(self) -> None:
+        """Raise Stopped when not even a finished result is of use any more."""
+        if self._is_final.is_set():
+            raise Stopped
+
+    async def unless_asked(self, work: Awaitable[T]) -> T:
+        """The result of `work`; raises Stopped, and cancels it, when any stop is asked for before it is there."""
+        return await _unless(self.asked, work)
+
+    async def unless_final(self, work: Awaitable[T]) -> T:
+        """As `unless_asked`, for work that a pause lets go on."""
+        return await _unless(self._is_final, work)
+
+
+async def _unless(event: asyncio.Event, work: Awaitable[T]) -> T:
+    with sole_error():
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(_raise_when_set(event))
+            result = await work
+            watcher.cancel()
+    return result
+
+
+async def _raise_when_set(event: asyncio.Event) -> None:
+    await event.wait()
+    raise Stopped
