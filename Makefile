@@ -81,8 +81,8 @@ test-e2e: proto ## run the end-to-end tests, the slow ones too: real processes, 
 test-fault: proto ## run the fault tests, the slow ones too: e2e plus one injected fault each
 	$(PYTEST) -n $(JOBS) -m "not gpu and not bench" $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault
 
-bench: proto ## measure, one bench at a time, and print the numbers
-	$(PYTEST) -n 0 -m bench -s $(PYTEST_ARGS) tests/bench
+bench: proto ## measure side by side and print the table; WRITE=1 puts it into docs/benchmarks.md
+	$(BIN)/python -m tests.bench.run $(if $(WRITE),--write)
 
 demo: $(HOST) ## train a model on real data, end to end, and show what to try next
 	$(BIN)/headway demo
