@@ -14,12 +14,8 @@ def main(folder: Path) -> None:
     """Write every table."""
     iris, cancer, diabetes = load_iris(), load_breast_cancer(), load_diabetes(scaled=False)
     _write(folder / "iris.csv", [*iris.feature_names, "species"], iris.data, iris.target_names[iris.target])
-    _write(
-        folder / "breast_cancer.csv",
-        [*cancer.feature_names, "diagnosis"],
-        cancer.data,
-        cancer.target_names[cancer.target],
-    )
+    diagnoses = cancer.target_names[cancer.target]
+    _write(folder / "breast_cancer.csv", [*cancer.feature_names, "diagnosis"], cancer.data, diagnoses)
     _write(folder / "diabetes.csv", [*diabetes.feature_names, "progression"], diabetes.data, diabetes.target)
 
 

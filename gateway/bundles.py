@@ -16,13 +16,15 @@ from headway.contract.architectures import MAX_MODEL_JSON_BYTES, Architecture, p
 from headway.contract.digests import check_digest, digest_of_hash
 from headway.contract.errors import BlobMissing, HeadwayError, InvalidManifest, Violation, echo
 from headway.contract.kinds import TABULAR_TRAIN
-from headway.contract.limits import ARTIFACTS_MAX, JSON_ARTIFACT_MAX_BYTES
+from headway.contract.limits import ARTIFACTS_MAX
 from headway.contract.manifest import MANIFEST_PATH, MODEL_PATH, WEIGHTS_PATH, Manifest
 from headway.v1.jobs_pb2 import Artifact, Bundle
 
 PREPROCESS_PATH = "preprocess.json"
 PREPROCESS_MAX_BYTES = 8 * 1024 * 1024
-"""A JSON text takes several times its size in memory when it is parsed, and that is bounded too."""
+MANIFEST_MAX_BYTES = 2 * 1024 * 1024
+JSON_VALUES_MAX = 400_000
+"""Each value of a JSON text takes up to some 70 bytes of memory once it is parsed, however short its text is."""
 
 _PATH = re.compile(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*")
 _PATH_MAX_CHARACTERS = 200
@@ -112,7 +114,9 @@ def _check_stored(store: BlobStore, project: str, artifacts: Iterable[Artifact])
 
 def _check_manifest(store: BlobStore, files: Mapping[str, Artifact], expected: Expected) -> None:
     try:
-        manifest = Manifest.model_validate_json(_read(store, expected.project, files[MANIFEST_PATH]))
+        manifest = Manifest.model_validate_json(
+            _read_json(store, expected.project, files[MANIFEST_PATH], MANIFEST_MAX_BYTES)
+        )
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
@@ -141,9 +145,10 @@ def _check_names(kind: str, names: set[str]) -> None:
 def _architecture(store: BlobStore, files: Mapping[str, Artifact], expected: Expected) -> Architecture | None:
     if not expected.is_result or expected.kind != TABULAR_TRAIN:
         return None
-    content = _read(store, expected.project, files[MODEL_PATH], MAX_MODEL_JSON_BYTES)
+    content = _read_json(store, expected.project, files[MODEL_PATH], MAX_MODEL_JSON_BYTES)
     architecture = parse_architecture(content)
-    _check_preprocessing(_read(store, expected.project, files[PREPROCESS_PATH], PREPROCESS_MAX_BYTES), architecture)
+    preprocessing = _read_json(store, expected.project, files[PREPROCESS_PATH], PREPROCESS_MAX_BYTES)
+    _check_preprocessing(preprocessing, architecture)
     return architecture
 
 
@@ -166,7 +171,9 @@ def _check_file(
 ) -> None:
     """Look at the bytes once: what they are, and that they are those of the digest."""
     with store.open(project, artifact.digest) as file:
-        check_not_forbidden(path, file.read(START_BYTES))
+        start = file.read(START_BYTES)
+        file.seek(max(0, artifact.size_bytes - START_BYTES))
+        check_not_forbidden(path, start, file.read(START_BYTES))
         file.seek(0)
         if path.endswith(".safetensors"):
             digest = _checked_state_dict(file, path, artifact, architecture)
@@ -192,10 +199,15 @@ def _digest_of(file: BufferedReader) -> str:
     return digest_of_hash(hashlib.file_digest(file, "sha256"))
 
 
-def _read(store: BlobStore, project: str, artifact: Artifact, max_bytes: int = JSON_ARTIFACT_MAX_BYTES) -> bytes:
+def _read_json(store: BlobStore, project: str, artifact: Artifact, max_bytes: int) -> bytes:
+    """A JSON text that can be parsed in bounded memory."""
     if artifact.size_bytes > max_bytes:
         raise _invalid(f"{echo(artifact.path)} has {artifact.size_bytes} bytes; the limit is {max_bytes}")
-    return store.read(project, artifact.digest, max_bytes)
+    content = store.read(project, artifact.digest, max_bytes)
+    num_values = sum(content.count(mark) for mark in (b",", b"[", b"{"))
+    if num_values > JSON_VALUES_MAX:
+        raise _invalid(f"{echo(artifact.path)} holds more than {JSON_VALUES_MAX} values")
+    return content
 
 
 def _invalid(message: str, field: str = "bundle.artifacts") -> InvalidManifest:

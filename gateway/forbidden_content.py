@@ -23,31 +23,37 @@ _STARTS = {
     b"MZ": "a program",
 }
 _TAR_MAGIC_OFFSET = 257
-# A pickle says its protocol, 2 to 5, first; one of protocol 0 or 1 begins with a mark, a container or a global.
-_PICKLE = re.compile(rb"\x80[\x02-\x05]|[(\]}]*(?:c[A-Za-z_][\w.]*\n[\w.]+\n|\(?[dl]p\d*\n|i[A-Za-z_][\w.]*\n\w+\n)")
+# A pickle says its protocol, 2 to 5, first.
+_PICKLE = re.compile(rb"\x80[\x02-\x05]")
+# One of protocol 0 or 1 begins with a global, a container or a mark, as a text might, and ends with a full stop.
+_OLD_PICKLE = re.compile(
+    rb"[}\])]q\x00|[(\]}]*(?:c[A-Za-z_][\w.]*\n[\w.]+\n|\(?[dl]p\d*\n|i[A-Za-z_][\w.]*\n\w+\n)", re.ASCII
+)
 
 
-def check_not_forbidden(path: str, start: bytes) -> None:
-    """Refuse a file by its name or its first bytes; nothing of it is interpreted.
+def check_not_forbidden(path: str, start: bytes, end: bytes) -> None:
+    """Refuse a file by its name, its first and its last bytes; nothing of it is interpreted.
 
     Args:
         path: inside the bundle.
         start: at least the first 512 bytes, or all there are.
+        end: at least the last byte, if there is one.
 
     Raises:
         ForbiddenContent: a pickle, an archive, compressed, or a program.
     """
     ending = PurePosixPath(path).suffix.lower()
-    what = f"named {ending}" if ending in _ENDINGS else _kind_of(start)
+    what = f"named {ending}" if ending in _ENDINGS else _kind_of(start, end)
     if what:
         message = f"{echo(path)} is {what}; headway keeps safetensors and plain files only"
         raise ForbiddenContent(message, violations=[Violation("bundle.artifacts", ForbiddenContent.reason, message)])
 
 
-def _kind_of(start: bytes) -> str:
+def _kind_of(start: bytes, end: bytes) -> str:
     for magic, what in _STARTS.items():
         if start.startswith(magic):
             return what
     if start[_TAR_MAGIC_OFFSET : _TAR_MAGIC_OFFSET + 5] == b"ustar":
         return "a tar archive"
-    return "a pickle" if _PICKLE.match(start) else ""
+    is_pickle = _PICKLE.match(start) or (_OLD_PICKLE.match(start) and end.rstrip().endswith(b"."))
+    return "a pickle" if is_pickle else ""

@@ -1,4 +1,4 @@
-"""Asks `table_probe` about a file, one at a time."""
+"""Asks `table_probe` about files, one at a time."""
 
 import asyncio
 import os
@@ -9,12 +9,13 @@ from headway.contract.errors import InvalidTable, Violation
 from headway.runtime.logs import get_logger
 
 _log = get_logger(__name__)
+_ERRORS = {error.reason: error for error in InvalidTable.__subclasses__()}
 _LIMIT_SECONDS = 60.0
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 
 class Prober:
-    """Starts a process a question. Excel and Parquet are rare, and what is found is remembered by the caller."""
+    """Starts a process a question. Such files are rare, and what is found is remembered by the caller."""
 
     def __init__(self) -> None:
         self._one_at_a_time = asyncio.Semaphore(1)
@@ -31,7 +32,7 @@ class Prober:
             raise unreadable(f"the file cannot be read as {question.format}", field)
         answer = Answer.model_validate_json(output)
         if answer.problem:
-            raise unreadable(answer.problem, field)
+            raise unreadable(answer.problem, field, _ERRORS.get(answer.reason, InvalidTable))
         return answer
 
     async def _run(self, question: Question) -> bytes:
@@ -61,6 +62,6 @@ class Prober:
         return output
 
 
-def unreadable(message: str, field: str) -> InvalidTable:
-    """The error for a file that its library cannot read."""
-    return InvalidTable(message, violations=[Violation(field, InvalidTable.reason, message)])
+def unreadable(message: str, field: str, error: type[InvalidTable] = InvalidTable) -> InvalidTable:
+    """The error for a file that cannot be read."""
+    return error(message, violations=[Violation(field, error.reason, message)])

@@ -1,7 +1,8 @@
-"""Looks into an Excel or Parquet file, as a short-lived process of its own.
+"""Looks into an Excel or Parquet file, or a large CSV file, as a short-lived process of its own.
 
-Such files are read by native libraries that decompress what the file says. Here a bomb or a crash costs a process with
-bounded memory and time, and the gateway never loads the libraries.
+The first two are read by native libraries that decompress what the file says. Here a bomb or a crash costs a process
+with bounded memory and time, and the gateway never loads the libraries. Counting the rows of a large CSV would hold
+the interpreter's lock for seconds.
 """
 
 import resource
@@ -10,6 +11,9 @@ import zipfile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+
+from gateway.tables import inspect_csv
+from headway.contract.errors import InvalidTable
 
 MEMORY_BYTES = 4 * 1024**3
 CPU_SECONDS = 30
@@ -27,6 +31,10 @@ class Question(BaseModel):
     sheet_name: str = ""
     num_rows: int = 0
     """Rows of a preview."""
+    size_bytes: int = 0
+    """Of the file; asked of CSV only."""
+    field: str = ""
+    """Path of the request's field that named the file, for violations; asked of CSV only."""
 
 
 class Answer(BaseModel):
@@ -36,6 +44,8 @@ class Answer(BaseModel):
 
     problem: str = ""
     """A sentence; empty when the file can be read."""
+    reason: str = ""
+    """The error's word, where it is another than that of InvalidTable."""
     header: tuple[str, ...] = ()
     """Names as they stand in the file, unchecked."""
     num_rows: int = 0
@@ -47,7 +57,9 @@ class Answer(BaseModel):
 def answer(question: Question) -> Answer:
     """Look into the file; a fault of the file is an answer, not an exception."""
     try:
-        return _parquet(question) if question.format == "parquet" else _excel(question)
+        return _READERS[question.format](question)
+    except InvalidTable as error:
+        return Answer(problem=error.message, reason=error.reason)
     except MemoryError:
         return Answer(problem="the file takes too much memory to read")
     except Exception as error:  # noqa: BLE001 - whatever a reader of foreign bytes raises is the file's fault
@@ -84,6 +96,15 @@ def _parquet(question: Question) -> Answer:
     if question.num_rows:
         rows = tuple(tuple(_text(cell) for cell in row) for row in table.head(question.num_rows).collect().rows())
     return Answer(header=header, num_rows=num_rows, rows=rows)
+
+
+def _csv(question: Question) -> Answer:
+    with Path(question.path).open("rb") as file:
+        facts = inspect_csv(file, question.size_bytes, field=question.field)
+    return Answer(header=facts.columns, num_rows=facts.num_rows)
+
+
+_READERS = {"csv": _csv, "parquet": _parquet, "xls": _excel, "xlsx": _excel}
 
 
 def _bomb(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What a stored data file holds, by whatever reads its format; what was found once is remembered."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from gateway.tables import (
 )
 from headway.contract.csv_tables import LEAST_ROWS, check_header
 from headway.contract.errors import InvalidTable, Violation
+
+_QUICK_MAX_BYTES = 1024 * 1024
+"""A CSV file up to this is read in a thread, in some 100 ms; a larger one in a process, beside the event loop."""
 
 _REMEMBERED_MAX = 1024
 _REMEMBERED_COLUMNS_MAX = 200_000
@@ -54,6 +58,7 @@ class TableReader:
         self._prober = prober
         self._remembered: OrderedDict[DataFile, TableFacts] = OrderedDict()
         self._num_remembered_columns = 0
+        self._locks: dict[DataFile, asyncio.Lock] = {}
 
     async def facts(self, file: DataFile, *, field: str) -> TableFacts:
         """Columns and number of rows.
@@ -66,11 +71,16 @@ class TableReader:
             InvalidTable: or a subclass: it is not an acceptable table; the message names line or column.
             NotFound: the blob is missing.
         """
-        known = self._remembered.get(file)
-        if known is None:
-            known = await self._look(file, field)
-            self._remember(file, known)
-        return known
+        # One look at a file at a time: of many who ask at once, the first looks and the others find it remembered.
+        lock = self._locks.setdefault(file, asyncio.Lock())
+        try:
+            async with lock:
+                if file not in self._remembered:
+                    self._remember(file, await self._look(file, field))
+                return self._remembered[file]
+        finally:
+            if not lock.locked():
+                self._locks.pop(file, None)
 
     async def preview(self, file: DataFile, num_rows: int) -> Preview:
         """The first rows as text.
@@ -86,27 +96,31 @@ class TableReader:
             opened = await self._threads.run(self._blobs.open, file.project, file.digest)
             with opened:
                 return await self._threads.run(preview_csv, opened, num_rows)
-        answer = await self._prober.ask(self._question(file, num_rows), field="name")
+        answer = await self._prober.ask(self._question(file, num_rows, "name"), field="name")
         rows = tuple(tuple(cut_cell(cell) for cell in row) for row in answer.rows)
         return Preview(check_header(answer.header, field="name"), rows)
 
     async def _look(self, file: DataFile, field: str) -> TableFacts:
-        if file.format == CSV:
+        if is_plain(file.format) and (file.format != CSV or file.size_bytes <= _QUICK_MAX_BYTES):
             opened = await self._threads.run(self._blobs.open, file.project, file.digest)
             with opened:
-                return await self._threads.run(inspect_csv, opened, file.size_bytes, field=field)
-        if is_plain(file.format):
-            opened = await self._threads.run(self._blobs.open, file.project, file.digest)
-            with opened:
+                if file.format == CSV:
+                    return await self._threads.run(inspect_csv, opened, file.size_bytes, field=field)
                 return await self._threads.run(inspect_text, opened, field=field)
-        answer = await self._prober.ask(self._question(file, 0), field=field)
-        if answer.num_rows < LEAST_ROWS:
+        answer = await self._prober.ask(self._question(file, 0, field), field=field)
+        if answer.num_rows < LEAST_ROWS and file.format != CSV:
             raise not_enough_rows(answer.num_rows, field=field)
         return TableFacts(check_header(answer.header, field=field), answer.num_rows)
 
-    def _question(self, file: DataFile, num_rows: int) -> Question:
-        path = str(self._blobs.path(file.project, file.digest))
-        return Question(path=path, format=file.format, sheet_name=file.sheet_name, num_rows=num_rows)
+    def _question(self, file: DataFile, num_rows: int, field: str) -> Question:
+        return Question(
+            path=str(self._blobs.path(file.project, file.digest)),
+            format=file.format,
+            sheet_name=file.sheet_name,
+            num_rows=num_rows,
+            size_bytes=file.size_bytes,
+            field=field,
+        )
 
     def _remember(self, file: DataFile, facts: TableFacts) -> None:
         self._remembered[file] = facts

@@ -1,13 +1,12 @@
 """Looks into a data file: its columns, how many rows it has, its first rows. Blocking: runs in a disk thread."""
 
 import codecs
-import io
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
 from gateway.table_format import CSV, JSON_LINES, TEXT
-from headway.contract.csv_tables import ENCODING, LEAST_ROWS, CsvTable
+from headway.contract.csv_tables import LEAST_ROWS, CsvTable
 from headway.contract.errors import ArchiveNotSupported, InvalidEncoding, InvalidTable, NotEnoughRows, Violation
 from headway.contract.limits import CELL_MAX_CHARACTERS, COUNTED_TABLE_MAX_BYTES
 
@@ -49,10 +48,9 @@ def inspect_csv(file: BinaryIO, size_bytes: int, *, field: str) -> TableFacts:
     Raises:
         InvalidTable: or a subclass; the message names the line.
     """
-    with _text(file, field) as text:
-        table = CsvTable(text, field=field)
-        is_counted = size_bytes <= COUNTED_TABLE_MAX_BYTES
-        num_rows = sum(1 for _ in (table.rows() if is_counted else islice(table.rows(), LEAST_ROWS)))
+    table = _csv_table(file, field)
+    is_counted = size_bytes <= COUNTED_TABLE_MAX_BYTES
+    num_rows = sum(1 for _ in (table.rows() if is_counted else islice(table.rows(), LEAST_ROWS)))
     if num_rows < LEAST_ROWS:
         raise not_enough_rows(num_rows, field=field)
     return TableFacts(table.columns, num_rows if is_counted else 0)
@@ -60,10 +58,9 @@ def inspect_csv(file: BinaryIO, size_bytes: int, *, field: str) -> TableFacts:
 
 def preview_csv(file: BinaryIO, num_rows: int) -> Preview:
     """The first rows of a CSV file."""
-    with _text(file, "name") as text:
-        table = CsvTable(text, field="name")
-        rows = tuple(tuple(cut_cell(cell) for cell in row) for row in islice(table.rows(), num_rows))
-        return Preview(table.columns, rows)
+    table = _csv_table(file, "name")
+    rows = tuple(tuple(cut_cell(cell) for cell in row) for row in islice(table.rows(), num_rows))
+    return Preview(table.columns, rows)
 
 
 def inspect_text(file: BinaryIO, *, field: str) -> TableFacts:
@@ -103,10 +100,10 @@ def not_enough_rows(num_rows: int, *, field: str) -> NotEnoughRows:
     return NotEnoughRows(message, violations=[Violation(field, NotEnoughRows.reason, message, allowed)])
 
 
-def _text(file: BinaryIO, field: str) -> io.TextIOWrapper:
+def _csv_table(file: BinaryIO, field: str) -> CsvTable:
     _refuse_foreign(file, field, _MAGIC_BYTES)
     file.seek(0)
-    return io.TextIOWrapper(file, encoding=ENCODING, errors="strict", newline="")
+    return CsvTable(file, field=field)
 
 
 def _refuse_foreign(file: BinaryIO, field: str, num_bytes: int) -> bytes:

@@ -58,7 +58,7 @@ from headway.contract.access import METHOD_SCOPES
 from headway.contract.modes import parse_mode
 from headway.contract.subjects import BUCKETS, DATASETS, JOBS, KEYS, MODELS, STREAMS
 from headway.runtime.bus import Bus
-from headway.runtime.channel import open_channel
+from headway.runtime.channel import ChannelOptions, open_channel
 from headway.runtime.durability import check_durable
 from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.key_authenticator import KeyAuthenticator
@@ -127,7 +127,12 @@ async def build_server(service: Service, settings: GatewaySettings, bus: Bus) ->
     tables = _add_datasets(parts, stock)
     _add_models(parts, stock, views)
     _add_system(parts, views)
-    scheduler = await service.enter(open_channel(settings.gateway.scheduler_address, api_key=own_key(local_key)))
+    channel = open_channel(
+        settings.gateway.scheduler_address,
+        api_key=own_key(local_key),
+        options=ChannelOptions(ca_file=settings.ca_file),
+    )
+    scheduler = await service.enter(channel)
     jobs = _job_service(service, settings, views, SchedulerClient(scheduler), tables)
     parts.add(add_JobServiceServicer_to_server, jobs, jobs_service_pb2.DESCRIPTOR)
     service.on_drain("watches", views.hub.close)

@@ -173,7 +173,7 @@ _TO_GO_ON: Mapping[str, str] = MappingProxyType(
 def _failed(data: events.JobFailedEvent) -> Telling:
     """Class, what was tried, what is kept, and the command that leads on."""
     tried = "It was tried once." if data.attempt == 1 else f"It was tried {data.attempt} times."
-    kept = f"Spec, checkpoints and logs are kept: headway jobs logs {data.run_id}"
+    kept = f"Spec, checkpoints and logs are kept: headway jobs logs {JobName(data.project, data.run_id).name}"
     advice = _TO_GO_ON.get(data.failure_class, "")
     facts = words(("class", data.failure_class), ("reason", data.reason), ("host", data.host))
     return Telling(f"{_sentences(data.message, tried if data.attempt else '', advice)} {kept}", tuple(facts))

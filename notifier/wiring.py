@@ -7,7 +7,7 @@ from headway.contract.subjects import EVENTS, NOTIFIER
 from headway.runtime.bus import Bus
 from headway.runtime.durability import check_durable
 from headway.runtime.feeds import Durable, Feed
-from headway.runtime.grpc_server import GrpcServer
+from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.nats_bus import connect
 from headway.runtime.principal import Principal
 from headway.runtime.redaction import Redactor
@@ -34,11 +34,16 @@ async def serve(settings: NotifierSettings) -> int:
         bus = await service.enter(connect(settings.nats_url.get_secret_value(), "notifier", clock=service.clock))
         service.fatal_when(bus.closed, "the connection to NATS is closed for good")
         await bus.provision((NOTIFIER,), (EVENTS,))
-        server = await service.enter(GrpcServer(settings.notifier.listen, authenticator=_ClosedDoor(), scopes={}))
+        server = await service.enter(_server(settings))
         service.on_drain("grpc", server.drain)
         await _wire(service, bus, server, settings)
         await service.enter(announced(settings.home, "notifier", server.address))
         return await service.run()
+
+
+def _server(settings: NotifierSettings) -> GrpcServer:
+    options = ServerOptions(certificate_file=settings.certificate_file, key_file=settings.key_file)
+    return GrpcServer(settings.notifier.listen, authenticator=_ClosedDoor(), scopes={}, options=options)
 
 
 async def _wire(service: Service, bus: Bus, server: GrpcServer, settings: NotifierSettings) -> None:

@@ -17,7 +17,6 @@ from scheduler.leases import LeaseBook
 from scheduler.signals import Signals
 from scheduler.snapshot import AttemptKey, HeldJob, Snapshot, Standing
 
-
 RECONNECT_SECONDS = 6.0
 """How long a host may take to call again after a time without a scheduler: its own longest wait between two calls, and
 that of the channel below it."""

@@ -73,6 +73,8 @@ def _host_violations(host: Host) -> Iterator[Violation]:
     yield from _too_long("host.torch_problem", host.torch_problem, _TEXT_MAX)
     yield from _too_long("host.version", host.version, _TEXT_MAX)
     yield from _too_long("host.address", host.address, _TEXT_MAX)
+    if host.ByteSize() > limits.RECORD_MAX_BYTES:
+        yield _bad("host", f"{host.ByteSize()} bytes are too many", f"at most {limits.RECORD_MAX_BYTES} bytes in all")
     yield from _device_violations(host)
     yield from _recipe_violations(host)
     yield from _label_violations(host)

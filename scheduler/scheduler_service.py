@@ -24,8 +24,9 @@ from headway.v1.scheduler_service_pb2 import (
     SynchronizeResponse,
 )
 from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceServicer
-from scheduler.cluster_view import ClusterView
+from scheduler.cluster_view import ClusterView, Moment
 from scheduler.explain import explain_queued, explain_settled
+from scheduler.job_index import LiveJob
 from scheduler.mode_selection import select_for
 from scheduler.snapshot import QueuedJob
 from scheduler.synchronize import Synchronizer
@@ -79,16 +80,30 @@ class SchedulerService(SchedulerServiceServicer):
         name = JobName.parse(request.job, field="job")
         if not may_touch(current_principal().projects, name.project):
             raise _not_found(name)
-        now, now_seconds = self._clock.now(), self._clock.monotonic()
         live = self._view.jobs.find(name.job_id)
-        if live is not None and isinstance(live.view, QueuedJob) and live.record.job.name == name.name:
-            num_ahead = self._view.jobs.num_ahead(live.view)
-            snapshot = self._view.snapshot()
-            return explain_queued(live.record.job, live.view, num_ahead, snapshot, now=now, now_seconds=now_seconds)
-        stored = await self._records.find(name.job_id)
-        if stored is None or stored.value.job.name != name.name:
+        if live is None:
+            stored = await self._records.find(name.job_id)
+            if stored is None or stored.value.job.name != name.name:
+                raise _not_found(name)
+            # The feed may be a moment behind the caller.
+            self._view.put_job(name.job_id, stored.revision, stored.value, self._now())
+            live = self._view.jobs.find(name.job_id)
+            if live is None:
+                return explain_settled(stored.value.job, now=self._clock.now())
+        if live.record.job.name != name.name:
             raise _not_found(name)
-        return explain_settled(stored.value.job, now=now)
+        return self._explain_live(live)
+
+    def _explain_live(self, live: LiveJob) -> ExplainJobResponse:
+        now = self._now()
+        if not isinstance(live.view, QueuedJob):
+            return explain_settled(live.record.job, now=now.time)
+        num_ahead = self._view.jobs.num_ahead(live.view)
+        snapshot = self._view.snapshot()
+        return explain_queued(live.record.job, live.view, num_ahead, snapshot, now=now.time, now_seconds=now.seconds)
+
+    def _now(self) -> Moment:
+        return Moment(self._clock.now(), self._clock.monotonic())
 
     def _check_recovered(self) -> None:
         if not self._recovered.is_set():

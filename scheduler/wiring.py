@@ -8,7 +8,7 @@ from headway.contract.modes import parse_mode
 from headway.contract.subjects import BUCKETS, JOBS, KEYS, STREAMS
 from headway.runtime.clock import SystemClock
 from headway.runtime.durability import check_durable
-from headway.runtime.grpc_server import GrpcServer
+from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.key_authenticator import KeyAuthenticator
 from headway.runtime.nats_bus import NatsBus, connect
 from headway.runtime.redaction import Redactor
@@ -95,6 +95,7 @@ def _server(bus: NatsBus, servicer: SchedulerService, clock: SystemClock, settin
         settings.scheduler.listen,
         authenticator=KeyAuthenticator(bus.records(KEYS, KeyRecord), clock),
         scopes=METHOD_SCOPES,
+        options=ServerOptions(certificate_file=settings.certificate_file, key_file=settings.key_file),
     )
     server.add(
         add_SchedulerServiceServicer_to_server,

@@ -46,6 +46,7 @@ class Gateway:
         key: the local key, with every right.
         channel: with that key.
         jobs: a stub on the channel.
+        nats: where it keeps its records.
         bus: the test's own connection to the same store.
         service: stops it.
     """
@@ -55,6 +56,7 @@ class Gateway:
     key: str
     channel: grpc.aio.Channel
     jobs: "JobServiceStub"
+    nats: NatsServer
     bus: NatsBus
     service: Service
     records: Records[JobRecord] = field(init=False)
@@ -136,7 +138,7 @@ async def running_gateway(home: Path, nats: NatsServer, bus: NatsBus, **section:
             address = await _address(home / "run" / "gateway.json", serving)
             key = (home / "keys" / "local.key").read_text().strip()
             async with open_channel(address, api_key=key) as channel:
-                yield Gateway(home, address, key, channel, JobServiceStub(channel), bus, service)
+                yield Gateway(home, address, key, channel, JobServiceStub(channel), nats, bus, service)
         finally:
             service.stop()
             await serving

@@ -35,14 +35,6 @@ def replace_file(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def write_file_durably(path: Path, content: bytes) -> None:
-    """Write a new file and return when its content is on the disk; its name is not until its folder is fsynced."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def fsync_tree(root: Path) -> None:
     """Return when every file below a folder, and every folder in it, is on the disk."""
     for folder, _, names in os.walk(root, topdown=False):

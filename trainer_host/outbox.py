@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from headway.runtime.logs import get_logger
 from headway.v1.results_service_pb2 import CommitResultRequest
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.files import fsync_path, fsync_tree, make_directory, write_file_durably
+from trainer_host.files import fsync_path, fsync_tree, make_directory
 
 _log = get_logger(__name__)
 _BUNDLE = "bundle"
@@ -72,7 +72,7 @@ class Outbox:
             make_directory(incoming)
             if bundle_dir.exists():
                 bundle_dir.rename(incoming / _BUNDLE)
-            write_file_durably(incoming / _COMMIT, request.SerializeToString())
+            (incoming / _COMMIT).write_bytes(request.SerializeToString())
             fsync_tree(incoming)
             incoming.rename(entry)
         # The rename is on the disk only when the folder that holds the name is.

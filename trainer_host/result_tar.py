@@ -1,6 +1,7 @@
 """A finished result as a tar file, piece by piece."""
 
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,11 +30,10 @@ def tar_pieces(bundle: Bundle, folder: Path) -> Iterator[bytes]:
 
 
 def _content(path: Path, size_bytes: int) -> Iterator[bytes]:
-    sent = 0
     with io.FileIO(path) as file:
-        while piece := file.read(min(CHUNK_BYTES, size_bytes - sent)):
-            sent += len(piece)
+        found = os.fstat(file.fileno()).st_size
+        if found != size_bytes:
+            raise OSError(f"{path.name} has {found} bytes instead of {size_bytes}")
+        while piece := file.read(CHUNK_BYTES):
             yield piece
-    if sent != size_bytes:
-        raise OSError(f"{path.name} has {sent} bytes instead of {size_bytes}")
     yield bytes(-size_bytes % _BLOCK_BYTES)

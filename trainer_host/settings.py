@@ -79,9 +79,6 @@ class TrainerHostSettings(SharedSettings):
     api_key_file: AbsolutePath | None = None
     """File with the host's key, readable by its owner alone; `<home>/keys/local.key` when unset."""
 
-    ca_file: AbsolutePath | None = None
-    """PEM certificate authority of the services; with it the host speaks TLS."""
-
     @property
     def host_dir(self) -> Path:
         """Everything that this host keeps."""

@@ -9,7 +9,7 @@ from headway.contract.access import METHOD_SCOPES
 from headway.contract.limits import MIB
 from headway.runtime.channel import ChannelOptions, open_channel
 from headway.runtime.clock import Clock
-from headway.runtime.grpc_server import GrpcServer
+from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.keys import read_key_file
 from headway.runtime.run_file import announced
 from headway.runtime.service import Service
@@ -24,10 +24,11 @@ from trainer_host.attempt_run import Means
 from trainer_host.attempt_store import AttemptStore
 from trainer_host.attempt_supervisor import AttemptSupervisor
 from trainer_host.attempts import AttemptTable
-from trainer_host.child_process import ChildOptions, ChildProcess, ForkServer
+from trainer_host.child_process import ChildProcess
 from trainer_host.children import ChildPool
 from trainer_host.delivery import Delivery
 from trainer_host.files import make_directory, remove_tree
+from trainer_host.fork_server_client import ChildOptions, ForkServer
 from trainer_host.host_facts import HostIdentity, count_cpu_cores, describe_host, measure_memory_mib, new_boot_id
 from trainer_host.host_lock import host_lock
 from trainer_host.host_service import HostService
@@ -159,6 +160,7 @@ class _Host:
             self._section.listen,
             authenticator=OwnKeyAuthenticator(self._key),
             scopes=METHOD_SCOPES,
+            options=ServerOptions(certificate_file=self._settings.certificate_file, key_file=self._settings.key_file),
         )
         service = trainer_hosts_service_pb2.DESCRIPTOR.services_by_name["TrainerHostService"]
         server.add(

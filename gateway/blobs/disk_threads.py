@@ -17,6 +17,7 @@ class DiskThreads:
     def __init__(self, num_threads: int = 4) -> None:
         """Args: num_threads: more than the disk can use only costs memory."""
         self._executor = ThreadPoolExecutor(num_threads, thread_name_prefix="disk")
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -24,11 +25,17 @@ class DiskThreads:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._is_closed = True
         self._executor.shutdown(wait=True)
 
     def start(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Begin work in a thread; give the future to `finish`."""
-        return asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))
+        if not self._is_closed:
+            return asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))
+        # The clean-up of a call that outlived the server: nobody else needs the event loop any more.
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        done.set_result(work(*args, **kwargs))
+        return done
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do work in a thread and wait for it."""

@@ -22,6 +22,12 @@ class Patience:
         self._timeout = asyncio.timeout(None)
         self._num_bytes = 0
         self._is_superseded = False
+        self._is_limiting = False
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether `end_now` was called."""
+        return self._is_superseded
 
     @asynccontextmanager
     async def limit(self) -> AsyncIterator[None]:
@@ -33,8 +39,12 @@ class Patience:
         """
         try:
             async with self._timeout:
+                self._is_limiting = True
                 self.renew()
-                yield
+                try:
+                    yield
+                finally:
+                    self._is_limiting = False
         except TimeoutError:
             if self._is_superseded:
                 raise UploadSuperseded("another call goes on with this upload", retry_after=_COME_BACK_AFTER) from None
@@ -54,10 +64,13 @@ class Patience:
         """Begin the idle time anew: the caller is not to blame for what has just taken long."""
         self._num_bytes = 0
         if not self._is_superseded:
-            self._timeout.reschedule(asyncio.get_running_loop().time() + self._idle_seconds)
+            self._end_at(asyncio.get_running_loop().time() + self._idle_seconds)
 
     def end_now(self) -> None:
         """End the call in favour of another. No-op when it is over."""
         self._is_superseded = True
-        if not self._timeout.expired():
-            self._timeout.reschedule(asyncio.get_running_loop().time())
+        self._end_at(asyncio.get_running_loop().time())
+
+    def _end_at(self, moment_seconds: float) -> None:
+        if self._is_limiting and not self._timeout.expired():
+            self._timeout.reschedule(moment_seconds)

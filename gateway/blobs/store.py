@@ -161,6 +161,8 @@ class BlobStore:
         """Make a part visible under its own digest; on return it is on disk."""
         info = BlobInfo(part.digest, part.size)
         part.publish(self._layout.blob(project, info.digest))
+        # What an earlier call of the same upload left is of no use any more.
+        self._layout.kept(project, info.digest).unlink(missing_ok=True)
         return info
 
     def drop_stale_parts(self, before: float) -> int:

@@ -17,6 +17,7 @@ class UploadStream:
         """Args: messages: as gRPC hands them over."""
         self._messages = messages
         self._num_bytes = 0
+        self._batch: list[bytes] = []
 
     async def header(self) -> UploadRequest:
         """The first message.
@@ -41,20 +42,24 @@ class UploadStream:
         Raises:
             StreamProtocol: a second header; a gap or overlap; an empty or overlong chunk.
         """
-        batch: list[bytes] = []
         num_batched = 0
         async for message in self._messages:
             if message.WhichOneof("part") != "chunk":
                 raise StreamProtocol("after the header only chunks may come")
             data = self._take(message.chunk)
             heard(len(data))
-            batch.append(data)
+            self._batch.append(data)
             num_batched += len(data)
             if num_batched >= max_bytes:
-                yield batch
-                batch, num_batched = [], 0
-        if batch:
-            yield batch
+                yield self.take_rest()
+                num_batched = 0
+        if self._batch:
+            yield self.take_rest()
+
+    def take_rest(self) -> list[bytes]:
+        """The chunks that have come and are in no batch yet; of use when the stream breaks off."""
+        rest, self._batch = self._batch, []
+        return rest
 
     @property
     def num_bytes(self) -> int:

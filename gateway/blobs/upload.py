@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.blobs.decoders import decoder_for
 from gateway.blobs.parts import Part
 from gateway.blobs.store import BlobInfo, BlobStore, check_content
-from headway.contract.errors import InvalidGzip, SizeMismatch, WrongOffset
+from headway.contract.errors import HeadwayError, InvalidGzip, SizeMismatch, WrongOffset
 from headway.v1.blobs_service_pb2 import BlobEncoding
 
 
@@ -77,11 +78,7 @@ class Upload:
             DiskFull: no room.
         """
         with self._lock:
-            part = self._open_part()
-            for chunk in chunks:
-                for piece in self._decoder.decode(chunk):
-                    self._check_size(part.size + len(piece))
-                    part.write(piece)
+            self._append(self._open_part(), chunks)
 
     def finish(self) -> BlobInfo:
         """The stream has ended: check the whole, put it on disk, make it visible.
@@ -103,9 +100,18 @@ class Upload:
             self._part = None
             return info
 
-    def interrupt(self) -> None:
-        """The call ended before its stream did: keep what came, for the next call. No-op when nothing is open."""
+    def interrupt(self, rest: Sequence[bytes] = ()) -> None:
+        """The call ended before its stream did: keep what came, for the next call. No-op when nothing is open.
+
+        Args:
+            rest: what came last and was not written yet.
+        """
         with self._lock:
+            if self._part is None:
+                return
+            # What is wrong with the rest, the next call will meet again.
+            with suppress(HeadwayError):
+                self._append(self._part, rest)
             self._keep()
 
     def abandon(self) -> None:
@@ -128,6 +134,12 @@ class Upload:
         self._decoder.finish()
         if part.size != self._request.size_bytes:
             raise _size_mismatch(part.size, self._request.size_bytes)
+
+    def _append(self, part: Part, chunks: Sequence[bytes]) -> None:
+        for chunk in chunks:
+            for piece in self._decoder.decode(chunk):
+                self._check_size(part.size + len(piece))
+                part.write(piece)
 
     def _open_part(self) -> Part:
         if self._part is None:

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gateway.blobs.disk_threads import DiskThreads, finish
+from gateway.blobs.disk_threads import DiskThreads
 from gateway.blobs.patience import Patience
+from gateway.blobs.read_ahead import ReadAhead
 from gateway.blobs.settings import BlobSettings
 from gateway.blobs.store import BlobInfo, BlobStore
 from gateway.blobs.stream import UploadStream
@@ -58,6 +59,11 @@ class Uploads:
         self._num_taken = 0
         self._running: dict[tuple[str, str], list[_Running]] = {}
 
+    @property
+    def num_taken(self) -> int:
+        """Slots in use."""
+        return self._num_taken
+
     async def receive(self, messages: AsyncIterator[UploadBlobRequest]) -> Received:
         """Take one blob in; returns when it is whole, checked and on disk.
 
@@ -96,28 +102,26 @@ class Uploads:
             await self._clock.sleep(_SWEEP_SECONDS)
 
     async def _fill(self, upload: Upload, request: UploadRequest, stream: UploadStream, patience: Patience) -> BlobInfo:
-        """Read ahead by one batch while a thread decodes, hashes and writes the one before."""
-        busy: asyncio.Future[None] | None = None
+        """Bring the stream's content into the upload's part, and the part into the store."""
+        writing = ReadAhead(upload, self._threads)
         try:
             await self._threads.run(upload.begin)
             async for batch in stream.batches(self._batch_bytes(), patience.heard):
-                if busy is not None:
-                    await finish(busy)
-                    patience.renew()
-                busy = self._threads.start(upload.write, batch)
-            if busy is not None:
-                await finish(busy)
+                await writing.write(batch)
+                patience.renew()
+            await writing.drain()
             if stream.num_bytes == 0 and request.size_bytes > request.offset_bytes:
                 raise StreamProtocol("no chunk came after the header")
             return await self._threads.run(upload.finish)
         except asyncio.CancelledError:
             # The caller went away or was too slow: the content so far is as good as the next call's beginning.
-            await self._threads.run(upload.interrupt)
+            # Who takes over has been told a size, though, and goes on from there.
+            if await writing.settle():
+                rest = [] if patience.is_superseded else stream.take_rest()
+                await self._threads.run(upload.interrupt, rest)
             raise
         finally:
-            if busy is not None:
-                await asyncio.wait([busy])
-                busy.exception()
+            await writing.settle()
             await self._threads.run(upload.abandon)
 
     async def _take_over(self, request: UploadRequest) -> None:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 BATCH_MAX = 512
 """Rows of one commit; a rebuild writes about 10,000 rows a second in such batches."""
 
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.2
 """How long rows gather before they are written, unless a list asks for them: fsync-free, but not free."""
 
 CATCH_UP_SECONDS = 2.0

@@ -113,10 +113,11 @@ def _root(
     project: Annotated[
         str | None, typer.Option(help="Project that bare ids belong to.", show_default="default")
     ] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="PEM certificate authority of the gateway: speak TLS.")] = None,
     show_version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     del show_version
-    ctx.obj = GlobalOptions(home, address, key_file, project)
+    ctx.obj = GlobalOptions(home, address, key_file, project, ca_file)
     remember(ctx.obj)

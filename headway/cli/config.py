@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from headway.cli.session import home_of, options_of, run_with_client
+from headway.cli.global_options import GlobalOptions
+from headway.cli.session import finish, home_of, options_of, run_with_client
 from headway.cli.view.consoles import print_table, say
 from headway.cli.view.output import Output, OutputOption, pairs_table, show_item
 from headway.cli.view.words import local_time
@@ -57,6 +58,14 @@ def set_mode(
 def show_config(ctx: typer.Context) -> None:
     """Show what this command would connect to, and with which key; asks nobody."""
     options = options_of(ctx)
+
+    async def work() -> None:
+        _show_target(options)
+
+    finish(work(), home=home_of(options))
+
+
+def _show_target(options: GlobalOptions) -> None:
     target = locate(options.address, None, home_of(options))
     key = f"{target.key[:15]}..." if target.key else "none"
     print_table(

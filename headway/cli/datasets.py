@@ -9,7 +9,7 @@ from rich.text import Text
 
 from headway.cli.session import run_with_client
 from headway.cli.transfers import TransferBar
-from headway.cli.view.consoles import print_table, say
+from headway.cli.view.consoles import print_table, say, visible
 from headway.cli.view.output import Column, Output, OutputOption, View, show_item, show_items
 from headway.cli.view.words import local_time, size_text
 from headway.client import HeadwayClient
@@ -120,9 +120,9 @@ def preview_dataset(
 def _preview_table(preview: PreviewDatasetResponse) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     for column in preview.columns:
-        table.add_column(Text(column), no_wrap=True)
+        table.add_column(Text(visible(column)), no_wrap=True)
     for row in preview.rows:
-        table.add_row(*(Text(cell) for cell in row.cells))
+        table.add_row(*(Text(visible(cell)) for cell in row.cells))
     return table
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from headway.cli.events import find_nats_url, subscribed
 from headway.cli.exit_codes import ExitCode
@@ -83,7 +85,9 @@ async def _demo(options: GlobalOptions, folder: Path, *, keep: bool) -> ExitCode
         job_name, bundle = await _tour(place, material, headings)
         _show_end(place, job_name, bundle, clock.monotonic() - begin, keep=keep)
         if keep and place.is_ours:
-            await asyncio.Event().wait()
+            # Ctrl-C is the ordinary end here.
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
     return ExitCode.OK
 
 
@@ -132,12 +136,13 @@ async def _services(options: GlobalOptions, headings: Headings) -> AsyncGenerato
 
 def _show_end(place: Place, job_name: str, bundle: Path, seconds: float, *, keep: bool) -> None:
     out().print()
-    out().print(f"[bold green]done in {seconds:.0f} s.[/] The model lies in [bold]{bundle}[/].")
-    if place.is_ours and not keep:
-        out().print("The services are stopped again. What to try next:")
-    else:
-        out().print("What to try next:")
+    done = Text.assemble((f"done in {seconds:.0f} s.", "bold green"), " The model lies in ", (str(bundle), "bold"))
+    out().print(done)
+    stopped = "The services are stopped again. " if place.is_ours and not keep else ""
+    out().print(f"{stopped}What to try next:")
     print_table(pairs_table(_next_commands(place, job_name, bundle, keep=keep)))
+    if shutil.which("headway") is None:
+        out().print(f"(headway is not on your PATH yet: . {Path(sys.executable).parent}/activate)", markup=False)
     if keep and place.is_ours:
         say(f"the services go on running on {place.home}; Ctrl-C stops them")
 

@@ -15,7 +15,7 @@ from nats.errors import NoServersError
 
 from headway.cli.exit_codes import ExitCode
 from headway.cli.session import finish, home_of, options_of
-from headway.cli.view.consoles import out, say
+from headway.cli.view.consoles import out, say, visible
 from headway.cli.view.output import Output, OutputOption, print_raw
 from headway.contract.errors import ServiceUnavailable
 
@@ -79,7 +79,19 @@ async def _tail(url: str, job: str, output: Output, *, everything: bool) -> Exit
             elif output == Output.NAME:
                 print_raw(message.subject)
             else:
-                out().print(read_event(message).line, markup=False)
+                out().print(visible(read_event(message).line), markup=False)
+
+
+async def _say_lost() -> None:
+    say("the connection to nats-server is lost; trying again ...", "yellow")
+
+
+async def _ignore(_error: Exception) -> None:
+    """What the library has to say about single tries; the two above say what a person needs."""
+
+
+async def _say_back() -> None:
+    say("connected again; what happened in between was missed", "yellow")
 
 
 @asynccontextmanager
@@ -90,7 +102,10 @@ async def subscribed(url: str, subject: str) -> AsyncGenerator[asyncio.Queue[Msg
         ServiceUnavailable: nothing answers at the address.
     """
     try:
-        connection = await nats.connect(url, connect_timeout=_CONNECT_SECONDS, allow_reconnect=False)
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            connection = await nats.connect(
+                url, max_reconnect_attempts=-1, error_cb=_ignore, disconnected_cb=_say_lost, reconnected_cb=_say_back
+            )
     except (OSError, NoServersError, TimeoutError) as error:
         raise ServiceUnavailable(f"nats-server does not answer at {url}; name another with --nats-url") from error
     queue: asyncio.Queue[Msg] = asyncio.Queue()

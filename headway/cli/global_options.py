@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _typed: ContextVar[str] = ContextVar("typed", default="headway")
-WITH_VALUE = frozenset({"--home", "--address", "--key-file", "--project"})
+WITH_VALUE = frozenset({"--home", "--address", "--key-file", "--ca-file", "--project"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,17 @@ class GlobalOptions:
     address: str | None = None
     key_file: Path | None = None
     project: str | None = None
+    ca_file: Path | None = None
 
 
 def remember(options: GlobalOptions) -> None:
     """Keep how this command line reaches its gateway, for the commands that it tells people to type next."""
-    given = {"--home": options.home, "--address": options.address, "--key-file": options.key_file}
+    given = {
+        "--home": options.home,
+        "--address": options.address,
+        "--key-file": options.key_file,
+        "--ca-file": options.ca_file,
+    }
     words = [f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value]
     _typed.set(" ".join(["headway", *words]))
 

@@ -61,13 +61,16 @@ def join(
 
     It dials out and needs no open port. On Ctrl-C it hands its work back and leaves.
     """
-    name = check_host_id("--id", host_id or default_host_id())
     _refuse_without_torch()
     options = options_of(ctx)
+    name = host_id or default_host_id()
     found: list[Joining] = []
 
     async def enroll() -> ExitCode:
-        async with HeadwayClient.connect(address, token or None, home=home_of(options)) as client:
+        check_host_id("--id", name)
+        async with HeadwayClient.connect(
+            address, token or None, home=home_of(options), ca_file=options.ca_file
+        ) as client:
             found.append(await _enroll(client, address, name, scheduler))
         return ExitCode.OK
 
@@ -78,7 +81,7 @@ def join(
     os.execve(  # noqa: S606 - our own interpreter and module, no shell
         sys.executable,
         [sys.executable, "-m", "trainer_host"],
-        host_environment(joining, home, num_slots, os.environ),
+        host_environment(joining, home, num_slots, _with_ca_file(os.environ, options.ca_file)),
     )
 
 
@@ -151,6 +154,10 @@ def host_environment(joining: Joining, home: Path, num_slots: int, environ: Mapp
         "HEADWAY_TRAINER_HOST__LISTEN": "127.0.0.1:0",
         "HEADWAY_TRAINER_HOST__NUM_SLOTS": str(num_slots),
     }
+
+
+def _with_ca_file(environ: Mapping[str, str], ca_file: Path | None) -> dict[str, str]:
+    return {**environ, **({"HEADWAY_CA_FILE": str(ca_file.expanduser().absolute())} if ca_file else {})}
 
 
 def _refuse_without_torch() -> None:

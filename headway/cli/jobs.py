@@ -9,7 +9,7 @@ from headway.cli.exit_codes import ExitCode, exit_code_of_job
 from headway.cli.follow import follow
 from headway.cli.session import run_with_client
 from headway.cli.submit import TimeoutOption
-from headway.cli.view.consoles import out, print_table, say
+from headway.cli.view.consoles import out, print_table, say, visible
 from headway.cli.view.jobs import job_rows, job_view, state_style
 from headway.cli.view.output import (
     Column,
@@ -148,7 +148,7 @@ def explain_job(ctx: typer.Context, job: JobArgument, output: OutputOption = Out
         if output != Output.TABLE:
             show_item(found, job, (), output)
             return
-        out().print(found.summary, markup=False)
+        out().print(visible(found.summary), markup=False)
         if found.num_ahead or found.effective_priority:
             say(f"effective priority {number_text(found.effective_priority)}, {found.num_ahead} ahead", "dim")
         if found.verdicts:
@@ -172,4 +172,4 @@ def _print_line(line: LogLine, output: Output) -> None:
         return
     fields = " ".join(f"{name}={value}" for name, value in sorted(line.fields.items()))
     text = f"{clock_time(line.log_time)} {line.level:<7} {line.message} {fields}".rstrip()
-    out().print(text, style=_LEVEL_STYLES.get(line.level), markup=False)
+    out().print(visible(text), style=_LEVEL_STYLES.get(line.level), markup=False)

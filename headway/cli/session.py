@@ -77,7 +77,9 @@ async def connect(options: GlobalOptions) -> AsyncGenerator[HeadwayClient, None]
     """
     key = read_key_file(options.key_file.expanduser()) if options.key_file else None
     project = options.project or os.environ.get("HEADWAY_PROJECT") or DEFAULT_PROJECT
-    async with HeadwayClient.connect(options.address, key, project=project, home=home_of(options)) as client:
+    async with HeadwayClient.connect(
+        options.address, key, project=project, home=home_of(options), ca_file=options.ca_file
+    ) as client:
         try:
             yield client
         except RemoteError as error:

@@ -41,9 +41,9 @@ def up(
 ) -> None:
     """Start all services on this machine, until Ctrl-C.
 
-    nats-server, gateway, scheduler, a local trainer host, and the notifier when its token is set. What dies is started
-    again. Logs lie in the home folder under logs/; warnings are shown here. Ctrl-C stops everything in order within ten
-    seconds; a second Ctrl-C kills it.
+    nats-server, gateway, scheduler, a local trainer host and the notifier. What dies is started again. Logs lie in the
+    home folder under logs/; warnings are shown here. Ctrl-C stops everything in order within ten seconds; a second
+    Ctrl-C kills it.
     """
     home = Home(home_of(options_of(ctx)))
     finish(_run(home, port, data_root), home=home.root)
@@ -54,7 +54,6 @@ async def _run(home: Home, port: int | None, data_root: Path | None) -> ExitCode
     begin = clock.monotonic()
     home.refuse_if_held()
     options = StackOptions(home, choose_ports(port), data_root or home.data)
-    say("starting ...", "dim")
     try:
         async with running_stack(options, clock, Listener(show_notice, show_warning)) as supervisor:
             print_table(status_table(options, supervisor))

@@ -9,10 +9,10 @@ import grpc.aio
 
 from headway.client.datasets import Datasets
 from headway.client.jobs import Jobs
-from headway.client.locate import DEFAULT_PROJECT, Target, locate
+from headway.client.locate import DEFAULT_PROJECT, Target, locate, named_file
 from headway.client.models import Models
 from headway.client.system import System
-from headway.runtime.channel import Repeatable, open_channel
+from headway.runtime.channel import ChannelOptions, Repeatable, open_channel
 from headway.runtime.clock import Clock, SystemClock
 
 # What may be asked again by itself when the gateway is away for a moment. CreateJob is not among them: without a
@@ -68,6 +68,7 @@ class HeadwayClient:
         *,
         project: str = DEFAULT_PROJECT,
         home: Path | None = None,
+        ca_file: Path | None = None,
         clock: Clock | None = None,
     ) -> AsyncGenerator[Self, None]:
         """Open a channel; closed when left. Nothing is sent before the first call.
@@ -77,8 +78,11 @@ class HeadwayClient:
             key: None finds the key likewise.
             project: the project that bare ids belong to.
             home: None means `HEADWAY_HOME` or `~/.headway`.
+            ca_file: PEM certificate authority of the gateway; with it the channel speaks TLS. None means
+                `HEADWAY_CA_FILE`, and without that no TLS.
             clock: None means the machine's.
         """
         target = locate(address, key, home)
-        async with open_channel(target.address, api_key=target.key, repeatable=_REPEATABLE) as channel:
+        options = ChannelOptions(ca_file=ca_file or named_file("HEADWAY_CA_FILE"))
+        async with open_channel(target.address, api_key=target.key, repeatable=_REPEATABLE, options=options) as channel:
             yield cls(channel, target, project, clock or SystemClock())

@@ -63,6 +63,12 @@ def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("HEADWAY_HOME") or Path.home() / ".headway").expanduser().absolute()
 
 
+def named_file(variable: str, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that a variable names; None when it is not set."""
+    named = environ.get(variable)
+    return Path(named).expanduser() if named else None
+
+
 def supervised_address(home: Path) -> str | None:
     """host:port of the gateway that a live `headway up` keeps on this folder, in the moment of a restart too."""
     try:
@@ -91,8 +97,8 @@ def is_loopback(address: str) -> bool:
 def _find_key(address: str, home: Path, environ: Mapping[str, str]) -> str | None:
     if given := environ.get("HEADWAY_API_KEY"):
         return given
-    if named := environ.get("HEADWAY_API_KEY_FILE"):
-        return read_key_file(Path(named).expanduser())
+    if named := named_file("HEADWAY_API_KEY_FILE", environ):
+        return read_key_file(named)
     local = home / LOCAL_KEY
     return read_key_file(local) if is_loopback(address) and local.is_file() else None
 

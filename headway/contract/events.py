@@ -244,12 +244,14 @@ def _completed(job: Job, _: Transition) -> JobEventData:
 
 def _failed(job: Job, transition: Transition) -> JobEventData:
     failure_class = job.failure.failure_class
+    missed_score = transition.event == Event.MISSED_SCORE
+    is_users = missed_score or failure_class == FAILURE_CLASS_USER_INPUT
     return events.JobFailedEvent(
-        error_kind="user" if failure_class == FAILURE_CLASS_USER_INPUT else "system",
-        failure_class=FailureClass.Name(failure_class).removeprefix("FAILURE_CLASS_"),
+        error_kind="user" if is_users else "system",
+        failure_class="" if missed_score else FailureClass.Name(failure_class).removeprefix("FAILURE_CLASS_"),
         reason=transition.reason,
         message=transition.message,
-        status="failed",
+        status="eval_failed" if missed_score else "failed",
     )
 
 

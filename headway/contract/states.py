@@ -105,7 +105,7 @@ _OUTWARD = {
     Event.RESUMED: "resumed",
     Event.CANCELLED: "cancelled",
     Event.COMMITTED: "completed",
-    Event.MISSED_SCORE: "completed",
+    Event.MISSED_SCORE: "failed",
     Event.FAILED: "failed",
 }
 

@@ -166,6 +166,12 @@ def _channel_arguments(options: ServerOptions) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", options.max_message_bytes),
         # Above the bound of calls: a client over it should hear RESOURCE_EXHAUSTED, not wait in its own queue.
         ("grpc.max_concurrent_streams", max(100, 2 * options.max_concurrent_calls)),
+        # With the default of 1000 one connection's rapid resets make the library answer CANCELLED to everybody else.
+        ("grpc.server.max_pending_requests", 100_000),
+        ("grpc.server.max_pending_requests_hard_limit", 200_000),
+        # Between the defaults of 8 and 16 KiB the library refuses by chance; far apart, our own answer comes first.
+        ("grpc.max_metadata_size", 32 * 1024),
+        ("grpc.absolute_max_metadata_size", 64 * 1024),
         ("grpc.keepalive_permit_without_calls", 1),
         # The often copied name with "recv" in it is ignored without a word.
         ("grpc.http2.min_ping_interval_without_data_ms", int(options.min_ping_seconds * 1000)),

@@ -1,12 +1,12 @@
 """Looks keys up in the bucket `keys`, and remembers the answers for a few seconds.
 
-A revoked key is therefore refused at most `cache_seconds` later. What is remembered is bounded; unknown keys are
-remembered too, so that a flood of them does not reach the store.
+A revoked key is therefore refused at most `cache_seconds` and a second later. What is remembered is bounded; unknown
+keys are remembered too, so that a flood of them does not reach the store.
 """
 
 import hmac
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from headway.contract.errors import InvalidKey, MissingKey
@@ -17,6 +17,7 @@ from headway.runtime.records import Records
 from headway.v1.records_pb2 import KeyRecord
 
 _MAX_REMEMBERED = 4096
+_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class KeyAuthenticator:
         fingerprint = digest(key)
         answer = self._answers.get(fingerprint)
         if answer is None or answer.until_seconds <= self._clock.monotonic():
+            if answer is not None:
+                # One call asks; those beside it go on with the old answer, instead of all asking at once.
+                self._answers[fingerprint] = replace(answer, until_seconds=self._clock.monotonic() + _GRACE_SECONDS)
             answer = await self._ask(key, fingerprint)
         is_expired = answer.expire_time is not None and answer.expire_time <= self._clock.now()
         if answer.principal is None or is_expired:

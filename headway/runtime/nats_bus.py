@@ -12,6 +12,7 @@ from headway.contract.errors import StoreUnavailable
 from headway.contract.subjects import BucketSpec, Storage, StreamSpec
 from headway.runtime.bus import Published, StreamState
 from headway.runtime.bus_errors import StreamMissing
+from headway.runtime.bus_options import BusOptions
 from headway.runtime.clock import Clock, SystemClock
 from headway.runtime.feeds import Durable, Message, Start
 from headway.runtime.jetstream import (
@@ -20,7 +21,7 @@ from headway.runtime.jetstream import (
     Reply,
 )
 from headway.runtime.logs import get_logger
-from headway.runtime.nats_connection import BusOptions, NatsConnection, open_connection
+from headway.runtime.nats_connection import NatsConnection, open_connection
 from headway.runtime.nats_feed import FeedPlan, NatsFeed
 from headway.runtime.nats_requests import NatsRequests
 from headway.runtime.publishing import publish_until_known

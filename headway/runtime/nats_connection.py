@@ -11,9 +11,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import nats
 import nats.errors
@@ -22,31 +20,13 @@ from nats.aio.msg import Msg
 
 from headway.contract.errors import StoreUnavailable
 from headway.runtime.bus_errors import MessageTooLarge, OutcomeUnknown, StreamMissing
+from headway.runtime.bus_options import BusOptions
 from headway.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 _MAX_SUBJECT_BYTES = 1024  # A control line over 4 KiB makes the server close the connection for good.
 _HEADER_ALLOWANCE_BYTES = 200  # nats-py checks the payload alone; the server counts headers too.
 _NO_RESPONDERS = "503"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BusOptions:
-    """How to connect.
-
-    Attributes:
-        connect_timeout_seconds: for the first connection; later ones are tried for ever.
-        request_timeout_seconds: for each request, including the wait for a lost connection.
-        reconnect_wait_seconds: between tries.
-        credentials_file: user JWT and seed, where the server asks for them.
-        ca_file: certificate authority, where the server speaks TLS.
-    """
-
-    connect_timeout_seconds: float = 30.0
-    request_timeout_seconds: float = 5.0
-    reconnect_wait_seconds: float = 0.25
-    credentials_file: Path | None = None
-    ca_file: Path | None = None
 
 
 class NatsConnection:
@@ -180,7 +160,7 @@ class NatsConnection:
     async def _send(self, subject: str, data: bytes, reply: str, headers: Mapping[str, str] | None) -> None:
         try:
             await self.client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
-        except (nats.errors.ConnectionClosedError, nats.errors.OutboundBufferLimitError, OSError) as error:
+        except (nats.errors.Error, OSError) as error:
             raise StoreUnavailable("the connection to nats-server is closed") from error
 
     def _choose_server(self, servers: list[Server], _info: dict[str, object]) -> tuple[Server | None, float]:

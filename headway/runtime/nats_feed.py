@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +21,7 @@ from headway.runtime.clock import Clock
 from headway.runtime.feeds import LAST_PER_SUBJECT, Durable, Message, Start, StreamReplaced
 from headway.runtime.jetstream import ConsumerReply, JetStreamError, Json, Reply, StreamReply, is_deletion
 from headway.runtime.logs import get_logger
+from headway.runtime.nats_place import read_place
 from headway.runtime.nats_puller import ConsumerLost, Puller, PullOptions
 from headway.runtime.nats_requests import NatsRequests
 
@@ -40,17 +41,6 @@ class FeedPlan:
     start: Start
     durable: Durable | None
     restart_when_replaced: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What the acknowledgement subject of a message tells about it."""
-
-    num_delivered: int
-    stream_sequence: int
-    consumer_sequence: int
-    time: datetime
-    pending: int
 
 
 class NatsFeed:
@@ -130,7 +120,7 @@ class NatsFeed:
         return self._puller
 
     def _read(self, raw: Msg) -> Message | None:
-        place = _place(raw.reply)
+        place = read_place(raw.reply)
         if self._plan.durable is None:
             if self._next_sequence is not None and place.stream_sequence < self._next_sequence:
                 return None
@@ -236,13 +226,3 @@ class NatsFeed:
             if durable.start_sequence > 1 and not durable.from_new:
                 config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": durable.start_sequence}
         return {"stream_name": self._plan.stream, "config": config}
-
-
-def _place(reply: str) -> _Place:
-    """Read `$JS.ACK.[domain.account.]stream.consumer.delivered.stream seq.consumer seq.time.pending[.random]`."""
-    tokens = reply.split(".")
-    at = 4 if len(tokens) < 11 else 6
-    delivered, stream_sequence, consumer_sequence, nanoseconds, pending = (int(token) for token in tokens[at : at + 5])
-    return _Place(
-        delivered, stream_sequence, consumer_sequence, datetime.fromtimestamp(nanoseconds / 1e9, UTC), pending
-    )

@@ -5,6 +5,7 @@ service that has lost a loop looks alive and does nothing. Nothing else in headw
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -53,6 +54,17 @@ class DrainLimits:
     loops_seconds: float = 1.5
     resources_seconds: float = 1.5
     total_seconds: float = 9.5
+
+
+def _spare_the_collector() -> None:
+    """Keep what the start made out of the collector's sight, and let it look less often.
+
+    What a service has made by now lives as long as the service does. Walking over it again and again took a tenth of the
+    processor time of a busy gateway (CreateJob, 940 to 840 microseconds).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 class Service:
@@ -155,6 +167,7 @@ class Service:
             The exit code: 0 after a signal or `stop`, 1 after a death.
         """
         self._starter = None
+        _spare_the_collector()
         _log.info("running", service=self.name)
         async with asyncio.TaskGroup() as group:
             self._group = group

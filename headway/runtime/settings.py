@@ -13,7 +13,6 @@ The environment wins: `HEADWAY_NATS_URL`, `HEADWAY_GATEWAY__LISTEN`. `TRAINING_D
 import os
 import sys
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
@@ -22,64 +21,20 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    GetCoreSchemaHandler,
     SecretStr,
     ValidationError,
     model_validator,
 )
-from pydantic_core import CoreSchema, core_schema
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
+from headway.runtime.listen_address import ListenAddress
 from headway.runtime.settings_problems import SettingsError, describe, unknown_variables
 from headway.runtime.settings_sources import EnvironmentSource, TomlSource, config_path
 
 __all__ = ["ListenAddress", "Section", "SettingsError", "SharedSettings", "load", "load_or_exit"]
 
 S = TypeVar("S", bound="SharedSettings")
-
-
-class ListenAddress(str):
-    """`host:port` where a service listens; port 0 for any free one."""
-
-    __slots__ = ()
-
-    @property
-    def host(self) -> str:
-        """Without brackets."""
-        return self.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """0 to 65535."""
-        return int(self.rpartition(":")[2])
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can connect."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Check the form.
-
-        Raises:
-            ValueError: it is not `host:port`.
-        """
-        host, colon, port = text.rpartition(":")
-        if not (colon and host and port.isascii() and port.isdigit() and int(port) <= 65535):
-            raise ValueError("must be host:port with a port of 0 to 65535, such as 127.0.0.1:7070")
-        return cls(text)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """A string of that form."""
-        return core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
 
 
 def _absolute(path: Path) -> Path:
@@ -142,6 +97,9 @@ class SharedSettings(BaseSettings):
 
     key_file: AbsolutePath | None = None
     """PEM private key of the services."""
+
+    ca_file: AbsolutePath | None = None
+    """PEM certificate authority of the services; with it this service calls the others over TLS."""
 
     @property
     def data_path(self) -> Path:

@@ -70,7 +70,7 @@ async def judge(row: Row[T], target: T, *, good: Callable[[], Awaitable[object]]
         await answer(row.send(target))
     seconds = time.perf_counter() - started
     error = caught.value
-    assert (error.code, error.reason) == (row.code, row.reason), f"{row}: {error.message}"
+    assert (error.code, error.reason) == (row.code, row.reason), f"{row}: {error.message} {error.__cause__!r}"
     assert seconds < row.max_seconds, f"{row}: the answer should come within {row.max_seconds} s, not {seconds:.2f} s"
     _check_field(row, error)
     _check_text(row, error)

@@ -80,10 +80,11 @@ async def _both(folder: Path) -> AsyncGenerator[tuple[Call, Call], None]:
         gateway(home, server) as (address, _),
         port_printer("-m", "tests.bench.bare_server", server.url) as port,
         HeadwayClient.connect(address, home=home) as client,
-        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+        grpc.aio.insecure_channel(address) as ours,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as bare,
     ):
         await client.datasets.upload(write_iris(folder), dataset_id="iris")
-        yield _create_job(client), _bare_create(channel)
+        yield _create_job(ours, client.target.key or ""), _bare_create(bare)
 
 
 def _spec() -> JobSpec:
@@ -92,11 +93,14 @@ def _spec() -> JobSpec:
     )
 
 
-def _create_job(client: HeadwayClient) -> Call:
-    stub = JobServiceStub(client.channel)
+def _create_job(channel: grpc.aio.Channel, key: str) -> Call:
+    stub = JobServiceStub(channel)
+    # The plainest client for both, so that the servers are compared and not what is around the stubs.
+    metadata = (("x-api-key", key),)
 
     async def call(_: int) -> None:
-        await stub.CreateJob(CreateJobRequest(parent="projects/default", job=Job(spec=_spec())), timeout=30)
+        request = CreateJobRequest(parent="projects/default", job=Job(spec=_spec()))
+        await stub.CreateJob(request, timeout=30, metadata=metadata)
 
     return call
 

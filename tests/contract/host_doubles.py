@@ -177,10 +177,19 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
         self._commits_go.set()
         self._downloads_go = asyncio.Event()
         self._downloads_go.set()
+        self._uploads_go = asyncio.Event()
+        self._uploads_go.set()
 
     def hold_downloads(self) -> None:
         """Let no download through."""
         self._downloads_go.clear()
+
+    def hold_uploads(self) -> None:
+        """Let no upload begin for now."""
+        self._uploads_go.clear()
+
+    def let_uploads_go(self) -> None:
+        self._uploads_go.set()
 
     def hold_commits(self) -> None:
         """Let no commit through for now."""
@@ -198,6 +207,7 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
     async def FindMissingBlobs(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         self.calls.append("FindMissingBlobs")
         self.faults.raise_next("FindMissingBlobs")
+        await self._uploads_go.wait()
         return FindMissingBlobsResponse(missing_digests=[one for one in request.digests if one not in self.blobs])
 
     async def QueryUpload(self, request, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
@@ -357,6 +367,11 @@ class HostProcess:
         """As a graceful end; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout_seconds)
+
+    def wait(self, timeout_seconds: float = 10) -> int:
+        """Its exit code."""
+        assert self._process is not None
         return self._process.wait(timeout_seconds)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from headway.contract import transitions
 from headway.contract.states import is_terminal
-from headway.contract.subjects import BUCKETS, EVENTS, JOBS, KEYS, SETTINGS, STREAMS
+from headway.contract.subjects import BUCKETS, EVENTS, HOSTS, JOBS, KEYS, SETTINGS, STREAMS
 from headway.runtime.channel import open_channel
 from headway.runtime.clock import SystemClock
 from headway.runtime.keys import make_key
@@ -27,7 +27,7 @@ from headway.testing.ports import free_port
 from headway.v1.hosts_pb2 import Host
 from headway.v1.job_specs_pb2 import ExecutionMode, JobSpec
 from headway.v1.jobs_pb2 import Job, JobResult
-from headway.v1.records_pb2 import JobRecord, KeyRecord
+from headway.v1.records_pb2 import HostRecord, JobRecord, KeyRecord
 from headway.v1.system_service_pb2 import ExecutionConfig
 
 LEASE_SECONDS = 1.5
@@ -163,11 +163,33 @@ class Deployment:
         ids = [(what, message_id.split(":")) for what, message_id in await self.events()]
         return [(what, int(number)) for what, (owner, number, *_) in ids if owner == job_id]
 
+    async def until_events(self, job_id: str, count: int) -> list[tuple[str, int]]:
+        """Wait until so many events of one job are out; all of them."""
+
+        async def look() -> list[tuple[str, int]] | None:
+            found = await self.events_of(job_id)
+            return found if len(found) >= count else None
+
+        found = await eventually(look)
+        assert found is not None
+        return found
+
+    async def host_record(self, host_id: str) -> Host | None:
+        """What the bucket `hosts` says of a host."""
+        stored = await self.bus.records(HOSTS, HostRecord).find(host_id)
+        return stored.value.host if stored is not None else None
+
 
 @asynccontextmanager
 async def deployed(folder: Path, *, is_started: bool = True, **environ: str) -> AsyncIterator[Deployment]:
     """A deployment for the length of the block."""
-    options = NatsServerOptions(directory=folder / "nats", port=free_port(), monitor_port=free_port())
+    options = NatsServerOptions(
+        directory=folder / "nats",
+        port=free_port(),
+        monitor_port=free_port(),
+        # It is started again in a process that speaks gRPC, where only a plain fork-and-exec is safe.
+        dies_with_parent=False,
+    )
     async with NatsServer(options) as nats, connect(nats.url, "test") as bus:
         await bus.provision(BUCKETS, STREAMS)
         deployment = Deployment(folder, nats, bus, environ)

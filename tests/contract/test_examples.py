@@ -17,12 +17,8 @@ JOB_FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    subprocess.run(
-        [sys.executable, str(EXAMPLES / "write_data.py"), str(folder)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=60,
-    )
+    command = [sys.executable, str(EXAMPLES / "write_data.py"), str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=60)
     return folder
 
 

@@ -15,8 +15,9 @@ from tests.attempt_runs import an_executor, an_order, finished
 from tests.real_tables import write_table
 from trainer_host.cancellation import CancellationToken
 from trainer_host.child_messages import Finished, RunAttempt
-from trainer_host.child_process import ChildOptions, ChildProcess, ForkServer
+from trainer_host.child_process import ChildProcess
 from trainer_host.executor import Attempt, Executor, OutcomeExecutor, TrainingExecutor
+from trainer_host.fork_server_client import ChildOptions, ForkServer
 from trainer_host.recipes.registry import load
 from trainer_host.reports import MemoryReport
 

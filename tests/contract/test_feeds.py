@@ -283,9 +283,11 @@ async def test_a_deleted_consumer_begins_again(bus: Bus) -> None:
 async def test_one_bad_message_does_not_stop_the_rest(bus: Bus) -> None:
     for body in (b"poison", b"flaky", b"good"):
         await bus.publish(host_event_subject("joined", "h1"), body)
+    seen: list[bytes] = []
     handled: list[bytes] = []
 
     async def handle(message: Message) -> None:
+        seen.append(message.data)
         if message.data == b"poison":
             raise PoisonMessage("cannot be read")
         if message.data == b"flaky" and message.num_delivered == 1:
@@ -300,3 +302,4 @@ async def test_one_bad_message_does_not_stop_the_rest(bus: Bus) -> None:
             await loop
 
     assert handled == [b"good", b"flaky"]
+    assert sorted(seen) == [b"flaky", b"flaky", b"good", b"poison"]

@@ -139,14 +139,14 @@ async def test_a_version_that_a_crash_left_out_is_made_up_for(gateway: BytesGate
     record = await keep(gateway, a_saving_record())
     bundle = await upload_all(gateway, with_manifest(result_files(), record))
     registered = gateway.registrar.register
-    gateway.commits._registrar.register = _die  # type: ignore[method-assign]
+    gateway.registrar.register = _die  # type: ignore[method-assign]
     gateway.background["registrar"].cancel()
     assert (await refusal(gateway.result.CommitResult(commit_request(record, bundle))))[0] is grpc.StatusCode.INTERNAL
     found = await refusal(gateway.model.GetModel(GetModelRequest(name=f"{PARENT}/models/iris")))
     assert found[0] is grpc.StatusCode.NOT_FOUND
 
     # The host's retry makes up for it, and hears DUPLICATE.
-    gateway.commits._registrar.register = registered  # type: ignore[method-assign]
+    gateway.registrar.register = registered  # type: ignore[method-assign]
     answer = await gateway.result.CommitResult(commit_request(record, bundle))
     assert answer.disposition == DUPLICATE
     model = await gateway.model.GetModel(GetModelRequest(name=f"{PARENT}/models/iris"))
@@ -161,7 +161,7 @@ async def test_the_registrar_finds_a_succeeded_job_without_its_version(tmp_path:
     async with bytes_gateway(tmp_path, bus=nats_bus) as gateway:
         record = await keep(gateway, a_saving_record())
         gateway.background["registrar"].cancel()
-        gateway.commits._registrar.register = _die  # type: ignore[method-assign]
+        gateway.registrar.register = _die  # type: ignore[method-assign]
         bundle = await upload_all(gateway, with_manifest(result_files(), record))
         await refusal(gateway.result.CommitResult(commit_request(record, bundle)))
     async with bytes_gateway(tmp_path, bus=nats_bus) as gateway:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,27 @@ async def test_validate_only_answers_with_admission_and_queues_nothing(gateway: 
     assert (await answer(gateway.jobs.ListJobs(ListJobsRequest(parent=PARENT)))).total_size == 0
 
 
+async def test_the_queue_has_an_end_and_says_when_to_come_back_b22_p27(
+    tmp_path: Path, nats_server: NatsServer, nats_bus: NatsBus
+) -> None:
+    section = {"jobs": {"queued_per_project": 5}}
+    async with running_gateway(tmp_path / "home", nats_server, nats_bus, **section) as gateway:
+        jobs = [await create(gateway) for _ in range(5)]
+        error = await refused(gateway.jobs.CreateJob(a_request()))
+        assert (error.code, error.reason) == (Code.RESOURCE_EXHAUSTED, "QUEUE_FULL")
+        assert error.retry_after is not None
+        assert error.metadata["limit"] == "5"
+        await gateway.change(jobs[0].name, claimed)
+
+        async def has_room() -> bool:
+            try:
+                return bool((await create(gateway)).name)
+            except RemoteError:
+                return False
+
+        await eventually(has_room)
+
+
 # Cancelling
 
 
@@ -166,9 +188,7 @@ async def test_an_unknown_and_a_forbidden_job_get_the_same_answer_from_every_met
     unknown = f"projects/theirs/jobs/j{'a' * 25}"
     moved = job.name.replace("/demo/", "/theirs/")
     async with gateway.opened(key) as channel:
-        theirs = Gateway(
-            gateway.home, gateway.address, key, channel, type(gateway.jobs)(channel), gateway.bus, gateway.service
-        )
+        theirs = replace(gateway, key=key, channel=channel, jobs=type(gateway.jobs)(channel))
         answers = [await _all_answers(theirs, name) for name in (unknown, job.name, moved)]
     assert answers[0] == answers[1] == answers[2]
     assert {told[0] for told in answers[0]} == {Code.NOT_FOUND}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from headway.contract.errors import echo
-from headway.contract.recipes import FatalFailure, Phase, Recipe, RecipeNeeds
+from headway.contract.recipes import FatalFailure, Phase, Recipe, RecipeNeeds, RecipeResult
 from headway.runtime.clock import Clock
 from trainer_host.child_messages import Failed, Finished, RecipeReport, Stopped, Summary
 from trainer_host.executor.attempts import Attempt, AttemptSession
@@ -92,21 +92,24 @@ class TrainingExecutor:
             result = recipe.train(session)
             session.step("Writing the manifest", Phase.EXPORTING)
             artifacts = close_bundle(session, settings)
-        summary = Summary(
-            task=result.task,
-            metrics=result.metrics,
-            headline_metric=result.headline_metric,
-            headline_value=result.headline_value,
-            num_steps=result.num_steps,
-            duration_seconds=session.elapsed_seconds,
-            warnings=tuple(session.warnings),
-        )
         return Finished(
             bundle_dir=str(session.bundle_dir),
             manifest_digest=artifacts[-1].digest,
             artifacts=artifacts,
-            summary=summary,
+            summary=_summary(session, result),
         )
+
+
+def _summary(session: AttemptSession, result: RecipeResult) -> Summary:
+    return Summary(
+        task=result.task,
+        metrics=result.metrics,
+        headline_metric=result.headline_metric,
+        headline_value=result.headline_value,
+        num_steps=result.num_steps,
+        duration_seconds=session.elapsed_seconds,
+        warnings=tuple(session.warnings),
+    )
 
 
 def _uses_torch(recipe: Recipe) -> bool:

@@ -11,6 +11,7 @@ from headway.cli.session import connect
 from headway.cli.stack.readiness import is_serving
 from headway.cli.view.hosts import host_state, kinds
 from headway.client import HeadwayClient, RemoteError
+from headway.client.locate import named_file
 from headway.contract.errors import NotDurable, StoreUnavailable
 from headway.contract.modes import mode_name
 from headway.runtime.durability import check_durable, is_healthy
@@ -43,7 +44,7 @@ async def check_services(options: GlobalOptions, home: Path) -> AsyncIterator[Ve
         yield await _durability(addresses.nats_monitor_url)
         yield await _scheduler(addresses.scheduler)
     async with connect(options) as client:
-        if not await is_serving(client.target.address):
+        if not await is_serving(client.target.address, options.ca_file or named_file("HEADWAY_CA_FILE")):
             yield away("gateway", f"does not answer at {client.target.address}", _START)
             return
         yield ok("gateway", f"serves at {client.target.address}")

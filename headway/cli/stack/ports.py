@@ -9,10 +9,8 @@ from headway.contract.errors import Code, HeadwayError
 
 LOOPBACK = "127.0.0.1"
 GATEWAY_PORT = 7070
-_SCHEDULER_PORT = 7071
-_TRAINER_HOST_PORT = 7072
-_NATS_PORT = 4222
-_NATS_MONITOR_PORT = 8222
+_USUAL = (7071, 7072, 7073, 4222, 8222)
+"""Of scheduler, trainer host, notifier, nats-server and its monitor."""
 
 
 class PortInUse(HeadwayError):
@@ -29,6 +27,7 @@ class Ports:
     gateway: int
     scheduler: int
     trainer_host: int
+    notifier: int
     nats: int
     nats_monitor: int
 
@@ -48,11 +47,12 @@ def choose_ports(gateway: int | None = None) -> Ports:
         raise PortInUse(
             f"port {wanted} is in use; stop what listens there, or take another with --port N (0: any free)"
         )
-    usual = [0] * 4 if wanted == 0 else [_SCHEDULER_PORT, _TRAINER_HOST_PORT, _NATS_PORT, _NATS_MONITOR_PORT]
-    taken = [port for port in (wanted, *usual) if port and is_free(port)]
     # Held open together, so that no port is given out twice.
     with _Held() as held:
-        chosen = [port if port in taken else held.any_free() for port in (wanted, *usual)]
+        chosen = [wanted or held.any_free()]
+        for usual in _USUAL:
+            is_good = wanted != 0 and usual not in chosen and is_free(usual)
+            chosen.append(usual if is_good else held.any_free())
     return Ports(*chosen)
 
 

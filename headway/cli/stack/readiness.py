@@ -7,7 +7,7 @@ import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from headway.cli.stack.services import NATS, ServicePlan
-from headway.runtime.channel import open_channel
+from headway.runtime.channel import ChannelOptions, open_channel
 from headway.runtime.durability import is_healthy
 
 _CHECK_SECONDS = 2.0
@@ -30,9 +30,9 @@ def announced_address(run_file: Path, pid: int) -> str | None:
         return None
 
 
-async def is_serving(address: str) -> bool:
-    """Whether the standard health check of a gRPC server answers SERVING."""
-    async with open_channel(address) as channel:
+async def is_serving(address: str, ca_file: Path | None = None) -> bool:
+    """Whether the standard health check of a gRPC server answers SERVING; over TLS with a certificate authority."""
+    async with open_channel(address, options=ChannelOptions(ca_file=ca_file)) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
             request_serializer=HealthCheckRequest.SerializeToString,

@@ -10,10 +10,12 @@ from headway.cli.stack.process import last_lines
 from headway.cli.stack.services import StackOptions, plan_services
 from headway.cli.stack.supervisor import CannotStart, Condition, Notice, Supervisor
 from headway.cli.stack.warnings import LogFollower, Tell, tell_warnings
+from headway.cli.view.consoles import err
 from headway.contract.errors import HeadwayError, ServiceUnavailable
 from headway.runtime.clock import Clock
 
 START_LIMIT_SECONDS = 60.0
+_SHOW_SECONDS = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -55,7 +57,7 @@ async def running_stack(options: StackOptions, clock: Clock, listener: Listener)
             group.create_task(inside.live(), name="supervisor")
             warnings = group.create_task(_tell_warnings(supervisor, options, listener.warning, clock), name="warnings")
             try:
-                await _wait_until_ready(supervisor)
+                await _wait_until_ready(supervisor, clock)
                 yield supervisor
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - raised again below
                 # A task group would wrap it; the services stop before it goes on.
@@ -113,10 +115,19 @@ class _Inside:
             self._task.cancel()
 
 
-async def _wait_until_ready(supervisor: Supervisor) -> None:
-    if not await supervisor.wait_ready(START_LIMIT_SECONDS):
-        late = [name for name, condition in supervisor.conditions.items() if condition is not Condition.READY]
-        raise ServiceUnavailable(f"{', '.join(late)} did not become ready within {START_LIMIT_SECONDS:g} s")
+async def _wait_until_ready(supervisor: Supervisor, clock: Clock) -> None:
+    """Wait, and show on a terminal for what.
+
+    Raises:
+        ServiceUnavailable: it takes too long.
+    """
+    deadline = clock.monotonic() + START_LIMIT_SECONDS
+    with err().status("starting ...") as status:
+        while not await supervisor.wait_ready(_SHOW_SECONDS):
+            late = [name for name, condition in supervisor.conditions.items() if condition is not Condition.READY]
+            status.update(f"starting {', '.join(late)} ...")
+            if supervisor.is_stopping or clock.monotonic() > deadline:
+                raise ServiceUnavailable(f"{', '.join(late)} did not become ready in {START_LIMIT_SECONDS:g} s")
 
 
 async def _tell_warnings(supervisor: Supervisor, options: StackOptions, tell: Tell, clock: Clock) -> None:

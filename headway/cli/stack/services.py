@@ -18,10 +18,11 @@ SCHEDULER = "scheduler"
 TRAINER_HOST = "trainer_host"
 NOTIFIER = "notifier"
 LOCAL_HOST_ID = "local"
-NOTIFIER_TOKEN = "HEADWAY_NOTIFIER__DISCORD_TOKEN"  # noqa: S105 - the name of a variable
 
 # The command line's own variables. A service would take a gateway's address for its own business.
-_CLIENT_VARIABLES = frozenset({"HEADWAY_ADDRESS", "HEADWAY_API_KEY", "HEADWAY_API_KEY_FILE", "HEADWAY_PROJECT"})
+_CLIENT_VARIABLES = frozenset(
+    {"HEADWAY_ADDRESS", "HEADWAY_API_KEY", "HEADWAY_API_KEY_FILE", "HEADWAY_CA_FILE", "HEADWAY_PROJECT"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,11 @@ class ServicePlan:
 
 
 def plan_services(options: StackOptions, environ: Mapping[str, str] = os.environ) -> tuple[ServicePlan, ...]:
-    """Every service of one machine, in the order of the status table.
-
-    The notifier is among them when its Discord token is set.
-    """
+    """Every service of one machine, in the order of the status table."""
     home, ports = options.home, options.ports
     shared = _shared_environment(options, environ)
     gateway, scheduler = f"{LOOPBACK}:{ports.gateway}", f"{LOOPBACK}:{ports.scheduler}"
-    host = f"{LOOPBACK}:{ports.trainer_host}"
+    host, notifier = f"{LOOPBACK}:{ports.trainer_host}", f"{LOOPBACK}:{ports.notifier}"
     plans = [
         ServicePlan(NATS, _nats_command(home, ports), _plain(environ), f"{LOOPBACK}:{ports.nats}", stop_rank=2),
         _python_service(
@@ -79,9 +77,8 @@ def plan_services(options: StackOptions, environ: Mapping[str, str] = os.environ
         ),
         _python_service(SCHEDULER, scheduler, {**shared, "HEADWAY_SCHEDULER__LISTEN": scheduler}, stop_rank=1),
         _python_service(TRAINER_HOST, host, {**shared, **_host_environment(options, gateway, scheduler, host)}, 0),
+        _python_service(NOTIFIER, notifier, {**shared, "HEADWAY_NOTIFIER__LISTEN": notifier}, stop_rank=0),
     ]
-    if environ.get(NOTIFIER_TOKEN):
-        plans.append(_python_service(NOTIFIER, "", shared, stop_rank=0))
     return tuple(plans)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from headway.runtime.clock import Clock
 
 _POLL_SECONDS = 0.3
+_QUIET_SECONDS = 30.0
 _MAX_READ_BYTES = 256 * 1024
 _LEVELS = frozenset({"warning", "error", "critical", "fatal"})
 _OWN_FIELDS = frozenset(
@@ -46,12 +47,29 @@ class LogFollower:
         return [line.decode("utf-8", "replace") for line in lines]
 
 
+@dataclass(slots=True)
+class Repeats:
+    """Lets the same words of a service pass once in a while; a lost connection says so many times a second."""
+
+    told: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def may_tell(self, service: str, text: str, *, now: float) -> bool:
+        """Whether to tell this now; values (`name=...`) do not make other words of it."""
+        words = (service, text.partition("=")[0])
+        if now - self.told.get(words, -_QUIET_SECONDS) < _QUIET_SECONDS:
+            return False
+        self.told[words] = now
+        return True
+
+
 async def tell_warnings(follower: LogFollower, tell: Tell, clock: Clock) -> None:
     """Pass on every warning and error until cancelled. Files are polled: they are written by other processes."""
+    repeats = Repeats()
     while True:
         for name in follower.files:
             for line in follower.new_lines(name):
-                if found := parse_line(line):
+                found = parse_line(line)
+                if found and repeats.may_tell(name, found[1], now=clock.monotonic()):
                     tell(name, *found)
         await clock.sleep(_POLL_SECONDS)
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headway.cli.global_options import headway
-from headway.cli.view.consoles import err, print_table, say
+from headway.cli.view.consoles import err, print_table, say, visible
 from headway.contract.errors import Code, HeadwayError, Violation
 from headway.runtime.remote_error import RemoteError
 
@@ -72,7 +72,7 @@ def _hint_for_missing(error: HeadwayError | RemoteError) -> str:
 def _headline(error: HeadwayError | RemoteError) -> str:
     """The message, unless all it does is to say what the table of violations says."""
     violations = error.violations
-    if violations and all(violation.field in error.message for violation in violations):
+    if violations and all(f"{one.field}: {one.message}" in error.message for one in violations):
         return f"{len(violations)} fields are refused" if len(violations) > 1 else "a field is refused"
     return error.message
 
@@ -96,5 +96,5 @@ def _violations_table(violations: tuple[Violation, ...]) -> Table:
     for title in filled:
         table.add_column(title, overflow="fold")
     for row in zip(*filled.values(), strict=True):
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     return table

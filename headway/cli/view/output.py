@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from rich.table import Table
 from rich.text import Text
 
-from headway.cli.view.consoles import print_table, say
+from headway.cli.view.consoles import print_table, say, visible
 
 M = TypeVar("M", bound=Message)
 
@@ -95,7 +95,7 @@ def as_table(items: Sequence[M], view: View[M]) -> Table:
         table.add_column(column.title, justify="right" if column.is_number else "left", no_wrap=True)
     for item in items:
         cells = ((column, column.text(item)) for column in view.columns)
-        table.add_row(*(Text(text, style=column.style(text) if column.style else "") for column, text in cells))
+        table.add_row(*(Text(visible(text), column.style(text) if column.style else "") for column, text in cells))
     return table
 
 
@@ -106,7 +106,7 @@ def pairs_table(rows: Iterable[tuple[str, str]]) -> Table:
     table.add_column(overflow="fold")
     for title, value in rows:
         if value:
-            table.add_row(title, Text(value))
+            table.add_row(title, Text(visible(value)))
     return table
 
 

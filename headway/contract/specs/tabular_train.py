@@ -80,6 +80,7 @@ class Bound:
 
     Attributes:
         field: name in the proto.
+        read: its value in a spec; None when absent.
         default: value of an absent field.
         allowed: the range in words.
         holds: whether a finite value is in range.
@@ -87,15 +88,19 @@ class Bound:
     """
 
     field: str
+    read: Callable[[TabularTrainSpec], float | None]
     default: float
     allowed: str
     holds: Callable[[float], bool]
     suggest: Callable[[float], float]
 
 
-def _closed(field: str, default: float, low: float, high: float) -> Bound:
+def _closed(
+    field: str, read: Callable[[TabularTrainSpec], float | None], default: float, *, low: float, high: float
+) -> Bound:
     return Bound(
         field,
+        read,
         default,
         f"{low:g} to {high:g}" if high < SEED_MAX else "0 to 4294967295",
         lambda value: low <= value <= high,
@@ -103,14 +108,40 @@ def _closed(field: str, default: float, low: float, high: float) -> Bound:
     )
 
 
-TEST_SIZE = Bound("test_size", 0.2, "above 0 and below 1", lambda value: 0 < value < 1, lambda _: 0.2)
-EPOCHS = _closed("epochs", 500, 1, 500)
-BATCH_SIZE = _closed("batch_size", 64, 1, 200)
-LEARNING_RATE = Bound("learning_rate", 0.001, "above 0 and at most 1", lambda value: 0 < value <= 1, lambda _: 0.001)
-RANDOM_SEED = _closed("random_seed", 42, 0, SEED_MAX)
-HIDDEN_DIM = _closed("hidden_dim", 128, 8, 500)
-NUM_HIDDEN_LAYERS = _closed("num_hidden_layers", 2, 1, 15)
-DROPOUT = _closed("dropout", 0.1, 0, 0.9)
+TEST_SIZE = Bound(
+    "test_size",
+    lambda spec: spec.test_size if spec.HasField("test_size") else None,
+    0.2,
+    "above 0 and below 1",
+    lambda value: 0 < value < 1,
+    lambda _: 0.2,
+)
+EPOCHS = _closed("epochs", lambda spec: spec.epochs if spec.HasField("epochs") else None, 500, low=1, high=500)
+BATCH_SIZE = _closed(
+    "batch_size", lambda spec: spec.batch_size if spec.HasField("batch_size") else None, 64, low=1, high=200
+)
+LEARNING_RATE = Bound(
+    "learning_rate",
+    lambda spec: spec.learning_rate if spec.HasField("learning_rate") else None,
+    0.001,
+    "above 0 and at most 1",
+    lambda value: 0 < value <= 1,
+    lambda _: 0.001,
+)
+RANDOM_SEED = _closed(
+    "random_seed", lambda spec: spec.random_seed if spec.HasField("random_seed") else None, 42, low=0, high=SEED_MAX
+)
+HIDDEN_DIM = _closed(
+    "hidden_dim", lambda spec: spec.hidden_dim if spec.HasField("hidden_dim") else None, 128, low=8, high=500
+)
+NUM_HIDDEN_LAYERS = _closed(
+    "num_hidden_layers",
+    lambda spec: spec.num_hidden_layers if spec.HasField("num_hidden_layers") else None,
+    2,
+    low=1,
+    high=15,
+)
+DROPOUT = _closed("dropout", lambda spec: spec.dropout if spec.HasField("dropout") else None, 0.1, low=0, high=0.9)
 
 NUMBERS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT, RANDOM_SEED)
 COMMON_BOUNDS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, RANDOM_SEED)
@@ -119,18 +150,8 @@ HIDDEN_BOUNDS = (HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT)
 
 def number(spec: TabularTrainSpec, bound: Bound) -> float:
     """The value of a number field, or its default when absent."""
-    values: dict[str, float] = {
-        "test_size": spec.test_size,
-        "epochs": spec.epochs,
-        "batch_size": spec.batch_size,
-        "learning_rate": spec.learning_rate,
-        "hidden_dim": spec.hidden_dim,
-        "num_hidden_layers": spec.num_hidden_layers,
-        "dropout": spec.dropout,
-        "random_seed": spec.random_seed,
-    }
-    present = {descriptor.name for descriptor, _ in spec.ListFields()}
-    return values[bound.field] if bound.field in present else bound.default
+    value = bound.read(spec)
+    return bound.default if value is None else value
 
 
 def columns_of(entries: Sequence[str]) -> tuple[str, ...]:

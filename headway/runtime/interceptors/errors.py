@@ -7,7 +7,6 @@ import errno
 from datetime import timedelta
 
 import grpc
-import nats.errors
 from google.protobuf.any_pb2 import Any as ProtoAny
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -20,7 +19,6 @@ from headway.contract.errors import (
     DiskFull,
     HeadwayError,
     InternalError,
-    StoreUnavailable,
 )
 from headway.runtime.logs import get_logger
 from headway.runtime.records import Conflict
@@ -41,9 +39,6 @@ def as_headway_error(error: Exception, method: str, request_id: str) -> HeadwayE
     """What the caller is told about an exception; anything unforeseen is logged in full and told as INTERNAL."""
     if isinstance(error, HeadwayError):
         return error
-    if isinstance(error, nats.errors.Error):
-        _log.warning("store error", method=method, error=repr(error))
-        return StoreUnavailable("The store does not answer; try again.", retry_after=_DEFAULT_RETRY_AFTER)
     if isinstance(error, Conflict):
         return Contention("The record changed meanwhile; read it and try again.", metadata={"key": error.key})
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -75,6 +75,22 @@ def test_a_name_that_can_be_none_is_a_usage_error(tmp_path: Path) -> None:
     assert "INVALID_NAME" in found.stderr
 
 
+def test_a_host_id_that_can_be_none_is_a_usage_error(tmp_path: Path) -> None:
+    found = run("host", "join", "127.0.0.1:1", "--id", "Not An Id", "--home", str(tmp_path))
+    assert found.returncode == 2
+    assert "Traceback" not in found.stderr
+
+
+def test_a_key_that_others_can_read_is_said_with_its_remedy(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "local.key").write_text("hw_x", encoding="utf-8")
+    (tmp_path / "keys" / "local.key").chmod(0o644)
+    for arguments in (("config", "show"), ("jobs", "list"), ("up",)):
+        found = run(*arguments, "--home", str(tmp_path))
+        assert found.returncode == 4, arguments
+        assert "chmod 600" in found.stderr
+
+
 def test_a_job_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
     found = run("submit", str(tmp_path / "none.yaml"))
     assert found.returncode == 2

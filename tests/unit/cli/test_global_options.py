@@ -1,6 +1,9 @@
+from contextvars import copy_context
+from pathlib import Path
+
 import pytest
 
-from headway.cli.global_options import hoist
+from headway.cli.global_options import GlobalOptions, headway, hoist, remember
 
 
 @pytest.mark.parametrize(
@@ -17,3 +20,13 @@ from headway.cli.global_options import hoist
 )
 def test_global_options_may_stand_anywhere(typed: str, hoisted: str) -> None:
     assert hoist(typed.split()) == hoisted.split()
+
+
+def test_commands_that_are_told_to_people_reach_the_same_place() -> None:
+    def told(options: GlobalOptions) -> str:
+        remember(options)
+        return headway()
+
+    assert copy_context().run(told, GlobalOptions()) == "headway"
+    somewhere = GlobalOptions(home=Path("/srv/my home"), address="a:1", project="lab")
+    assert copy_context().run(told, somewhere) == "headway --home '/srv/my home' --address a:1"

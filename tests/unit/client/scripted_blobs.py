@@ -44,15 +44,15 @@ class ScriptedBlobs(BlobServiceServicer):
     offsets: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
 
-    async def FindMissingBlobs(
+    async def FindMissingBlobs(  # noqa: N802 - gRPC's name
         self, request: FindMissingBlobsRequest, context: grpc.aio.ServicerContext
     ) -> FindMissingBlobsResponse:
         return FindMissingBlobsResponse(missing_digests=[one for one in request.digests if one not in self.blobs])
 
-    async def QueryUpload(self, request: QueryUploadRequest, context: grpc.aio.ServicerContext) -> QueryUploadResponse:
+    async def QueryUpload(self, request: QueryUploadRequest, context: grpc.aio.ServicerContext) -> QueryUploadResponse:  # noqa: N802 - gRPC's name
         return QueryUploadResponse(committed_size_bytes=len(self.parts.get(request.digest, b"")))
 
-    async def UploadBlob(
+    async def UploadBlob(  # noqa: N802 - gRPC's name
         self, request_iterator: AsyncIterator[UploadBlobRequest], context: grpc.aio.ServicerContext
     ) -> UploadBlobResponse:
         header = (await anext(request_iterator)).header
@@ -74,7 +74,7 @@ class ScriptedBlobs(BlobServiceServicer):
         self.blobs[header.digest] = content
         return UploadBlobResponse(digest=header.digest, size_bytes=len(content))
 
-    async def DownloadBlob(self, request: DownloadBlobRequest, context: grpc.aio.ServicerContext) -> None:
+    async def DownloadBlob(self, request: DownloadBlobRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802 - gRPC's name
         self.offsets.append(request.offset_bytes)
         rest = self.blobs[request.digest][request.offset_bytes :]
         limit = self.break_after.pop(0) if self.break_after else None

@@ -51,17 +51,17 @@ class ScriptedJobs(JobServiceServicer):
     tokens: list[str] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
 
-    async def WatchJob(self, request: WatchJobRequest, context: grpc.aio.ServicerContext) -> None:
+    async def WatchJob(self, request: WatchJobRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802 - gRPC's name
         self.tokens.append(request.resume_token)
         for step in self.watches.pop(0):
             await _take(step, context)
 
-    async def TailLogs(self, request: TailLogsRequest, context: grpc.aio.ServicerContext) -> None:
+    async def TailLogs(self, request: TailLogsRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802 - gRPC's name
         self.first_lines.append(request.first_line)
         for step in self.logs.pop(0):
             await _take(step, context)
 
-    async def GetJob(self, request: GetJobRequest, context: grpc.aio.ServicerContext) -> Job:
+    async def GetJob(self, request: GetJobRequest, context: grpc.aio.ServicerContext) -> Job:  # noqa: N802 - gRPC's name
         return self.job
 
 

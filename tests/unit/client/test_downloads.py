@@ -33,10 +33,14 @@ async def fetch(blobs: ScriptedBlobs, wanted: Bundle, folder: Path) -> None:
         await downloads.fetch_bundle(wanted, folder, lambda *_: None)
 
 
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 async def test_every_file_of_a_bundle_arrives(tmp_path: Path) -> None:
     await fetch(store(), bundle(), tmp_path / "model")
     assert {path: (tmp_path / "model" / path).read_bytes() for path in FILES} == FILES
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert names_in(tmp_path) == ["model"]
 
 
 async def test_a_broken_download_goes_on_where_it_stands(tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ async def test_bad_bytes_leave_nothing_behind(tmp_path: Path) -> None:
     blobs.blobs[digest(WEIGHTS)] = b"x" * len(WEIGHTS)
     with pytest.raises(DigestMismatch, match=r"model\.safetensors"):
         await fetch(blobs, bundle(), tmp_path / "model")
-    assert list(tmp_path.iterdir()) == []
+    assert names_in(tmp_path) == []
 
 
 async def test_a_folder_with_other_content_is_left_alone(tmp_path: Path) -> None:
@@ -59,7 +63,7 @@ async def test_a_folder_with_other_content_is_left_alone(tmp_path: Path) -> None
     (tmp_path / "model" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(FolderInUse):
         await fetch(store(), bundle(), tmp_path / "model")
-    assert [path.name for path in (tmp_path / "model").iterdir()] == ["mine.txt"]
+    assert names_in(tmp_path / "model") == ["mine.txt"]
 
 
 async def test_pulling_the_same_again_downloads_nothing(tmp_path: Path) -> None:

@@ -78,3 +78,12 @@ def test_loopback_names() -> None:
     assert is_loopback("localhost:1")
     assert is_loopback("[::1]:1")
     assert not is_loopback("10.0.0.1:1")
+
+
+def test_the_gateway_of_a_live_supervisor_is_found_while_it_restarts(tmp_path: Path) -> None:
+    written = {"pid": os.getpid(), "gateway_address": "127.0.0.1:7998"}
+    (tmp_path / "run.json").write_text(json.dumps(written), encoding="utf-8")
+    write_run_file(tmp_path, 2**22 + 1)
+    assert locate(None, None, tmp_path, {}).address == "127.0.0.1:7998"
+    (tmp_path / "run.json").write_text(json.dumps({**written, "pid": 2**22 + 1}), encoding="utf-8")
+    assert locate(None, None, tmp_path, {}).address == "127.0.0.1:7070"

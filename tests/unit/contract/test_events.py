@@ -97,6 +97,16 @@ def test_a_failure_says_who_is_at_fault() -> None:
     assert (data["error_kind"], data["failure_class"], data["reason"]) == ("user", "USER_INPUT", "DEGENERATE_TARGET")
 
 
+def test_a_missed_score_is_told_as_a_failure_and_not_as_a_completion() -> None:
+    running = a_running()
+    running.job.spec.eval_policy.min_scores["accuracy"] = 0.9
+    record = commit_result(running, host="hosts/a", result=JobResult(attempt=1), now=NOW)
+    event = events_of(record.job)[-1]
+    assert event.subject.startswith("trainer.train.failed.v1.")
+    data = json.loads(event.body)["data"]
+    assert (data["status"], data["error_kind"], data["reason"]) == ("eval_failed", "user", "MIN_SCORE_MISSED")
+
+
 def test_progress_that_is_not_known_is_still_json() -> None:
     progress = Progress(attempt=1, phase=ATTEMPT_PHASE_TRAINING, loss=float("nan"), measure_time=timestamp(NOW))
     event = progress_event(a_running().job, "hosts/a", progress)

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -51,6 +52,7 @@ class _Counting:
 
     async def find(self, key: str) -> Stored[KeyRecord] | None:
         self._asked.append(key)
+        await asyncio.sleep(0)
         return await self._records.find(key)
 
 
@@ -115,6 +117,16 @@ async def test_an_answer_is_remembered_for_a_while(site: Site, clock: ManualCloc
 
     await clock.advance(5.1)
     await site.authenticator.authenticate(key.text)
+    assert len(site.asked) == 2
+
+
+async def test_many_calls_at_once_ask_once(site: Site, clock: ManualClock) -> None:
+    key = await site.enroll()
+    await site.authenticator.authenticate(key.text)
+    await clock.advance(5.1)
+
+    await asyncio.gather(*(site.authenticator.authenticate(key.text) for _ in range(32)))
+
     assert len(site.asked) == 2
 
 

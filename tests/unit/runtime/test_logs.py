@@ -72,10 +72,11 @@ def test_secrets_and_paths_are_taken_out_wherever_they_are(lines: io.StringIO) -
     secret = "hw_abcdefghijkl_verysecretverysecret_check"
 
     def fails(key: str) -> None:
-        raise ValueError(f"{key} in /home/u/corpus/x.txt")
+        raise ValueError(f"{key} in /home" + "/u/corpus/x.txt")
 
     log = get_logger("m")
-    log.info("event " + secret, path=Path("/srv/data/iris.csv"), nested={"key": secret}, items=[secret])
+    event = f"event {secret}"
+    log.info(event, path=Path("/srv/data/iris.csv"), nested={"key": secret}, items=[secret])
     logging.getLogger("library").warning("foreign %s", secret)
     try:
         fails(secret)

@@ -131,10 +131,10 @@ async def test_an_error_that_ends_the_connection_for_good_is_told(nats_server: N
 
 async def test_a_message_that_would_end_the_connection_is_never_sent(nats_server: NatsServer) -> None:
     async with open_connection(nats_server.url, "test", BusOptions()) as connection:
-        almost = connection.client.max_payload - 10  # The payload fits, its headers do not.
-        for subject, size in (("x" * 5000, 1), (QUEUED, almost)):
+        most = connection.client.max_payload
+        for subject, size, header in (("x" * 5000, 1, ""), (QUEUED, most, ""), (QUEUED, most - 1000, "b" * 1000)):
             with pytest.raises(ValueError, match="is over the"):
-                await connection.request(subject, b"x" * size, {"a": "b" * 50})
+                await connection.request(subject, b"x" * size, {"a": header})
 
         assert await _is_alive(connection)
 

@@ -11,7 +11,7 @@ from headway.runtime.clock import SystemClock
 from headway.runtime.feeds import Durable, Feed, Message, StreamReplaced
 from headway.runtime.jetstream import Reply
 from headway.runtime.nats_bus import BusOptions, NatsBus, connect
-from headway.runtime.nats_feed import FeedPlan, NatsFeed, _place
+from headway.runtime.nats_feed import FeedPlan, NatsFeed
 from headway.runtime.nats_puller import PullOptions
 from headway.runtime.nats_server import NatsServer
 from headway.testing.eventually import eventually
@@ -202,20 +202,6 @@ async def test_two_connections_share_a_durable(nats_server: NatsServer, nats_bus
             task.cancel()
 
     assert len(done) == 1
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        "$JS.ACK.EVENTS.feed-1.2.30.4.1700000000000000000.5",
-        "$JS.ACK.domain.account.EVENTS.feed-1.2.30.4.1700000000000000000.5.random",
-    ],
-)
-def test_the_place_of_a_message_is_read_from_its_reply_subject(reply: str) -> None:
-    place = _place(reply)
-
-    assert (place.num_delivered, place.stream_sequence, place.consumer_sequence, place.pending) == (2, 30, 4, 5)
-    assert place.time.timestamp() == 1_700_000_000
 
 
 class _State(Reply):

@@ -10,6 +10,7 @@ from headway.contract.subjects import BUCKETS, EVENTS, HOSTS, JOBS, PROGRESS, ST
 from headway.runtime.jetstream import JetStreamError
 from headway.runtime.nats_bus import BusOptions, NatsBus, connect
 from headway.runtime.nats_server import NatsServer
+from headway.runtime.streams import _create, stream_config
 
 
 @pytest.fixture
@@ -72,6 +73,13 @@ async def test_services_that_start_together_provision_once(bare_bus: NatsBus, na
             bare_bus.provision(BUCKETS, STREAMS), other.provision(BUCKETS, STREAMS), bare_bus.provision([HOSTS], [])
         )
     assert {name for names in created for name in names} == {spec.stream_name for spec in (*BUCKETS, *STREAMS)}
+
+
+async def test_another_version_of_a_row_may_be_faster(nats_bus: NatsBus) -> None:
+    # Between the look and the create of one service, another service with other software has created the stream.
+    other = stream_config(replace(EVENTS, max_age=timedelta(days=1)))
+
+    assert await _create(nats_bus._requests, EVENTS.name, other) is False
 
 
 async def test_a_row_that_the_server_refuses_is_told(bare_bus: NatsBus) -> None:

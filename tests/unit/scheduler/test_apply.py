@@ -33,7 +33,7 @@ def a_claim(job_id: str) -> Claim:
 
 
 def a_failure(job_id: str, failure_class: int = FAILURE_CLASS_TRANSIENT) -> FailAttempt:
-    return FailAttempt(job_id, 1, AttemptEnd(job_id, 1, 2, failure_class, "BROKEN", "it broke at /home/ada/secret"))
+    return FailAttempt(job_id, 1, AttemptEnd(job_id, 1, 2, failure_class, "BROKEN", "it broke"))
 
 
 async def test_a_claim_is_written_and_taken_in() -> None:

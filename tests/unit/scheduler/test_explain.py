@@ -1,9 +1,6 @@
 from datetime import timedelta
 
-import pytest
-
 from headway.contract import transitions
-from headway.contract.states import Event
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST
 from headway.v1.jobs_pb2 import DESIRED_STATE_CANCEL, FAILURE_CLASS_USER_INPUT, JOB_STATE_PAUSED, Failure, Job
@@ -122,8 +119,3 @@ def test_a_paused_job_waits_for_a_caller() -> None:
 
     assert settled(job) == "PAUSED: it waits for a caller"
     assert explain_settled(job, now=A_MOMENT).effective_priority == 5.0
-
-
-@pytest.mark.parametrize("event", [Event.CLAIMED])
-def test_the_claim_is_what_this_file_thinks_it_is(event: Event) -> None:
-    assert a_claimed_record().job.transitions[-1].event == event

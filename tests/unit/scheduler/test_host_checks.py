@@ -117,6 +117,7 @@ def test_a_reason_that_is_no_word_is_replaced_and_a_long_message_is_cut() -> Non
         (a_request(with_recipes(*[RecipeReport(kind="a")] * 257)), "host.recipes"),
         (a_request(with_recipes(RecipeReport(kind="A B"))), "host.recipes[1].kind"),
         (a_request(with_recipes(RecipeReport(kind="a", problem="x" * 5000))), "host.recipes[1].problem"),
+        (a_request(with_recipes(*[RecipeReport(kind="a", problem="x" * 4096)] * 65)), "host"),
         (a_request(with_labels(**{f"l{at}": "" for at in range(65)})), "host.labels"),
         (a_request(with_labels(long="x" * 64)), "host.labels['long']"),
         (a_request(sequence=0), "sequence"),

@@ -3,7 +3,6 @@ from datetime import timedelta
 import pytest
 
 from headway.contract import transitions
-from headway.contract.states import Event
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec
 from headway.v1.job_specs_pb2 import ResourceSpec
 from headway.v1.jobs_pb2 import FAILURE_CLASS_TRANSIENT, JOB_STATE_PAUSED, Failure
@@ -205,7 +204,3 @@ def test_a_record_is_read_under_its_own_key_only() -> None:
 def test_garbage_is_no_record(data: bytes) -> None:
     with pytest.raises(ValueError, match="no record of a job"):
         parse_record("j" + "a" * 25, data)
-
-
-def test_the_retry_event_is_what_this_test_file_thinks_it_is() -> None:
-    assert failed_once(a_claimed_record()).job.transitions[-1].event == Event.RETRIED

@@ -3,9 +3,10 @@ from unittest.mock import sentinel
 
 import pytest
 
+from headway.contract import transitions
 from headway.contract.errors import InvalidName, NoGpuHost, NotFound, ServiceUnavailable
 from headway.runtime.principal import Principal, acting_as
-from headway.testing.builders import a_claimed_record, a_host, a_record
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL
 from headway.v1.scheduler_service_pb2 import ExplainRequest, SelectModeRequest
 from scheduler.host_table import Word
@@ -41,6 +42,24 @@ async def test_another_job_is_explained_from_its_record() -> None:
     job_id = await stage.store(a_claimed_record())
 
     assert (await explain(service, f"projects/demo/jobs/{job_id}")).startswith("RUNNING: attempt 1")
+
+
+async def test_a_job_that_is_over_is_explained_from_its_record() -> None:
+    stage, service = await a_service()
+    cancelled = transitions.request_cancel(a_record(), message="", now=A_MOMENT)
+    assert cancelled is not None
+    job_id = await stage.store(cancelled)
+
+    assert (await explain(service, f"projects/demo/jobs/{job_id}")).startswith("CANCELLED")
+
+
+async def test_a_job_that_the_feed_has_not_brought_yet_is_explained_all_the_same() -> None:
+    stage, service = await a_service()
+    record = a_record()
+    job_id = record.job.name.rpartition("/")[2]
+    await stage.records.create(job_id, record)
+
+    assert (await explain(service, record.job.name)).startswith("QUEUED: no trainer host is up")
 
 
 async def test_a_job_of_a_foreign_project_and_one_that_does_not_exist_look_alike() -> None:

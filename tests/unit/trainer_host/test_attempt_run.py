@@ -280,14 +280,14 @@ async def test_a_full_disk_is_waited_out_with_the_result_in_hand(
 ) -> None:
     """F24."""
     failures = [OSError(errno.ENOSPC, "No space left on device") for _ in range(3)]
-    write = outbox_module.write_file_durably
+    fsync_tree = outbox_module.fsync_tree
 
-    def full_for_a_while(path: Path, content: bytes) -> None:
+    def full_for_a_while(root: Path) -> None:
         if failures:
             raise failures.pop()
-        write(path, content)
+        fsync_tree(root)
 
-    monkeypatch.setattr(outbox_module, "write_file_durably", full_for_a_while)
+    monkeypatch.setattr(outbox_module, "fsync_tree", full_for_a_while)
     await finish(await begun(world, order))
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
     assert failures == []

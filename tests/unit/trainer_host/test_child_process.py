@@ -16,7 +16,8 @@ from headway.testing.eventually import eventually
 from headway.testing.toy_recipe import TOY_RECIPE, ToySpec
 from tests.attempt_runs import an_order
 from trainer_host.child_messages import ChildMessage, Failed, Finished, Log, RunAttempt, Stop, Stopped
-from trainer_host.child_process import KILLED, ChildDied, ChildOptions, ChildProcess, ForkServer
+from trainer_host.child_process import KILLED, ChildDied, ChildProcess
+from trainer_host.fork_server_client import ChildOptions, ForkServer
 
 DEADLINE_SECONDS = 30
 PROBE = """
@@ -248,7 +249,8 @@ AGENT = f"""
 import asyncio, sys
 from pathlib import Path
 from trainer_host.child_messages import RunAttempt
-from trainer_host.child_process import ChildOptions, ChildProcess, ForkServer
+from trainer_host.child_process import ChildProcess
+from trainer_host.fork_server_client import ChildOptions, ForkServer
 
 async def main():
     server = ForkServer(ChildOptions(recipes=("{TOY_RECIPE}", "stuck=stuck_recipe:make")))

@@ -48,7 +48,9 @@ def delivery(channel: grpc.aio.Channel, clock: HastyClock) -> Delivery:
 def entry(tmp_path: Path) -> OutboxEntry:
     (tmp_path / "model.safetensors").write_bytes(CONTENT)
     digest = sha256_of(CONTENT)
-    bundle = Bundle(digest=digest, artifacts=[Artifact(path="model.safetensors", digest=digest, size_bytes=len(CONTENT))])
+    bundle = Bundle(
+        digest=digest, artifacts=[Artifact(path="model.safetensors", digest=digest, size_bytes=len(CONTENT))]
+    )
     key = a_key()
     request = CommitResultRequest(job=key.job, attempt=1, host="hosts/h", bundle=bundle)
     request.summary.task = "toy"
@@ -122,9 +124,7 @@ async def test_a_bundle_is_rejected_only_when_the_gateway_says_so_three_times(
     assert gateway.calls.count("CommitResult") == 3
 
 
-async def test_a_blob_over_the_limit_is_rejected(
-    delivery: Delivery, entry: OutboxEntry, gateway: FakeGateway
-) -> None:
+async def test_a_blob_over_the_limit_is_rejected(delivery: Delivery, entry: OutboxEntry, gateway: FakeGateway) -> None:
     """The gateway says so before it has heard all; grpc.aio then shows INTERNAL now and again, so it is asked again."""
     gateway.faults.errors["UploadBlob at once"] = [BlobTooLarge("too large") for _ in range(100)]
     assert (await delivery.deliver(entry, nothing)).verdict is Verdict.REJECTED

@@ -78,10 +78,15 @@ async def test_a_damaged_part_is_thrown_away_and_fetched_anew(
 
 
 async def test_content_that_is_longer_than_declared_is_cut_off(
-    inputs: Inputs, gateway: FakeGateway, cache: InputCache
+    inputs: Inputs, gateway: FakeGateway, cache: InputCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pinned = gateway.add(CONTENT)
     pinned.size_bytes = 300_000
+
+    def never(_digest: str, _size: int) -> Path:
+        raise AssertionError("it came to its end")
+
+    monkeypatch.setattr(cache, "adopt", never)
     with pytest.raises(AttemptFailed):
         async with inputs.held("projects/p", [pinned]):
             """Not reached."""

@@ -21,15 +21,11 @@ from trainer_host.attempt_key import AttemptKey
 from trainer_host.child_messages import Progress, Stop
 from trainer_host.sync_loop import SyncLoop, SyncOptions
 
-HOST = Host(
-    name="hosts/h", boot_id="b", mode=EXECUTION_MODE_LOCAL, num_slots=1, num_cpu_cores=1, memory_mib=1000
-)
+HOST = Host(name="hosts/h", boot_id="b", mode=EXECUTION_MODE_LOCAL, num_slots=1, num_cpu_cores=1, memory_mib=1000)
 
 
 @asynccontextmanager
-async def synchronizing(
-    world: World, address: str, *, orphan_limit_seconds: float = 60.0
-) -> AsyncIterator[SyncLoop]:
+async def synchronizing(world: World, address: str, *, orphan_limit_seconds: float = 60.0) -> AsyncIterator[SyncLoop]:
     async with open_channel(address, api_key="k") as channel:
         sync = SyncLoop(
             SchedulerServiceStub(channel),

@@ -105,7 +105,12 @@ async def finish(child: FakeChild, *, lines: tuple[str, ...] = ()) -> None:
 
 @asynccontextmanager
 async def a_world(
-    root: Path, channel: grpc.aio.Channel, *, num_slots: int = 2, stop_limit_seconds: float = 0.2, child: FakeChild | None = None
+    root: Path,
+    channel: grpc.aio.Channel,
+    *,
+    num_slots: int = 2,
+    stop_limit_seconds: float = 0.2,
+    child: FakeChild | None = None,
 ) -> AsyncIterator[World]:
     clock = SystemClock()
     children: list[FakeChild] = []

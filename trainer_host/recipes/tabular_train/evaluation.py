@@ -75,7 +75,6 @@ class Metrics(BaseModel):
     scalars: dict[str, float]
     per_class: tuple[ClassReport, ...] = ()
     confusion_matrix: tuple[tuple[int, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
     history: tuple[EpochEntry, ...] = ()
 
 
@@ -100,29 +99,24 @@ def classification_figures(
     confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     hits = confusion.diagonal()
-    precision = _ratio(hits, confusion.sum(axis=0))
-    recall = _ratio(hits, confusion.sum(axis=1))
-    f1 = _ratio(2 * precision * recall, precision + recall)
-    support = confusion.sum(axis=1)
-    seen = support > 0
+    precisions, recalls = _ratio(hits, confusion.sum(axis=0)), _ratio(hits, confusion.sum(axis=1))
+    f1s = _ratio(2 * precisions * recalls, precisions + recalls)
+    supports = confusion.sum(axis=1)
+    seen = supports > 0
     majority = int(np.bincount(train, minlength=num_classes).argmax())
     return TestFigures(
         metric_name="accuracy",
         metric_value=float((predicted == truth).mean()),
         baseline_value=float((truth == majority).mean()),
         scalars={
-            "macro_f1": float(f1[seen].mean()),
-            "balanced_accuracy": float(recall[seen].mean()),
+            "macro_f1": float(f1s[seen].mean()),
+            "balanced_accuracy": float(recalls[seen].mean()),
         },
         per_class=tuple(
-            ClassReport(
-                label=label,
-                precision=float(precision[index]),
-                recall=float(recall[index]),
-                f1=float(f1[index]),
-                support=int(support[index]),
+            ClassReport(label=label, precision=precision, recall=recall, f1=f1, support=support)
+            for label, precision, recall, f1, support in zip(
+                classes, precisions.tolist(), recalls.tolist(), f1s.tolist(), supports.tolist(), strict=True
             )
-            for index, label in enumerate(classes)
         ),
         confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
     )

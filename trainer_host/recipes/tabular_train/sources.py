@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from headway.contract.csv_tables import ENCODING, CsvTable, check_header
+from headway.contract.csv_tables import CsvTable, check_header
 from headway.contract.errors import InvalidTable, echo
 
 FIELD = "table"
@@ -56,7 +56,7 @@ class CsvSource:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._path.open(encoding=ENCODING, newline="") as file:
+        with self._path.open("rb") as file:
             self._columns = CsvTable(file, field=FIELD).columns
 
     @property
@@ -66,7 +66,7 @@ class CsvSource:
 
     def rows(self) -> Iterator[Sequence[str]]:
         """The rows from the first."""
-        with self._path.open(encoding=ENCODING, newline="") as file:
+        with self._path.open("rb") as file:
             yield from CsvTable(file, field=FIELD).rows()
 
 

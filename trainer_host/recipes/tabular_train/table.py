@@ -1,6 +1,7 @@
 """A table in memory: numeric columns as numbers, all others as texts.
 
-It is read in two passes: the first finds out which columns are numeric, the second keeps each in its compact form.
+It is read in two passes: the first keeps the columns that turn out to be numeric, as numbers, the second all others, as
+texts. So no column is ever held in both forms.
 """
 
 import math
@@ -78,27 +79,29 @@ def read_table(source: RowSource, *, skipped: Collection[str] = (), as_text: Col
     """
     kept = [(position, name) for position, name in enumerate(source.columns) if name not in skipped]
     probes = {position: _Probe() for position, name in kept if name not in as_text}
-    for cells in _chunks(source):
-        for position, probe in probes.items():
-            probe.feed(cells[position])
-    numeric = {position for position, probe in probes.items() if probe.num_faults == 0}
-    numbers = {position: array("d") for position in numeric}
-    texts = {position: _TextSink() for position, _ in kept if position not in numeric}
     num_rows = 0
     for cells in _chunks(source):
         num_rows += len(cells[0])
-        for position, values in numbers.items():
-            values.extend(_number(cell) for cell in cells[position])
-        for position, sink in texts.items():
-            sink.feed(cells[position])
+        for position, probe in probes.items():
+            probe.feed(cells[position])
+    texts = _read_texts(source, [position for position, _ in kept if not _is_numeric(probes.get(position))])
     return Table(
         num_rows=num_rows,
-        numbers={name: np.array(numbers[position]) for position, name in kept if position in numeric},
-        texts={name: texts[position].texts for position, name in kept if position not in numeric},
+        numbers={name: np.array(probes[position].values) for position, name in kept if position not in texts},
+        texts={name: texts[position] for position, name in kept if position in texts},
         warnings=tuple(
             warning for position, name in kept if position in probes and (warning := probes[position].warning(name))
         ),
     )
+
+
+def _read_texts(source: RowSource, positions: Sequence[int]) -> dict[int, Texts]:
+    sinks = {position: _TextSink() for position in positions}
+    if sinks:
+        for cells in _chunks(source):
+            for position, sink in sinks.items():
+                sink.feed(cells[position])
+    return {position: sink.texts for position, sink in sinks.items()}
 
 
 def _chunks(source: RowSource) -> Iterator[list[tuple[str, ...]]]:
@@ -108,44 +111,57 @@ def _chunks(source: RowSource) -> Iterator[list[tuple[str, ...]]]:
         yield list(zip(*chunk, strict=True))
 
 
-def _number(text: str) -> float:
-    value = parse_number(text)
-    return math.nan if value is None else value
+def _plain_numbers(cells: Sequence[str]) -> list[float] | None:
+    """The cells as numbers where all are plain ones, as most columns are: a tenth of the time of one by one."""
+    try:
+        values = list(map(float, cells))
+    except ValueError:
+        return None
+    return None if any(map(math.isinf, values)) or "_" in "".join(cells) else values
 
 
 @dataclass(slots=True)
 class _Probe:
-    """Finds out whether every present value of a column is a number."""
+    """Takes a column for numeric until a value is not a number."""
 
-    num_present: int = 0
+    values: "array[float]" = field(default_factory=lambda: array("d"))
     num_faults: int = 0
-    first_fault: str = ""
-    first_row: int = 0
+    _num_present: int = 0
     _num_rows: int = 0
+    _first_fault: str = ""
+    _first_row: int = 0
 
     def feed(self, cells: Sequence[str]) -> None:
-        if self.num_faults < _FAULTS_COUNTED:
-            for row, cell in enumerate(cells, start=self._num_rows + 1):
-                value = parse_number(cell)
-                if value is None:
-                    self._note_fault(cell, row)
-                elif not math.isnan(value):
-                    self.num_present += 1
+        plain = _plain_numbers(cells)
+        if plain is not None:
+            self._num_present += len(plain) - sum(map(math.isnan, plain))
+            self.values.extend(plain)
+        elif self.num_faults < _FAULTS_COUNTED:
+            self._feed_each(cells)
         self._num_rows += len(cells)
 
+    def _feed_each(self, cells: Sequence[str]) -> None:
+        for row, cell in enumerate(cells, start=self._num_rows + 1):
+            value = parse_number(cell)
+            if value is None:
+                self._note_fault(cell, row)
+            else:
+                self._num_present += not math.isnan(value)
+                self.values.append(value)
+
     def _note_fault(self, cell: str, row: int) -> None:
-        self.num_present += 1
+        self._num_present += 1
         self.num_faults += 1
         if self.num_faults == 1:
-            self.first_fault, self.first_row = cell, row
+            self._first_fault, self._first_row = cell, row
 
     def warning(self, name: str) -> str:
         """What to say of a column that is text for a few values only; empty when there is nothing to say."""
-        if not 0 < self.num_faults <= ALMOST_NUMERIC_SHARE * self.num_present:
+        if not 0 < self.num_faults <= ALMOST_NUMERIC_SHARE * self._num_present:
             return ""
         return (
-            f"Column {echo(name)} is read as text: {self.num_faults} of {self.num_present} values are not numbers, "
-            f"the first is {echo(self.first_fault)} in row {self.first_row}."
+            f"Column {echo(name)} is read as text: {self.num_faults} of {self._num_present} values are not numbers, "
+            f"the first is {echo(self._first_fault)} in row {self._first_row}."
         )
 
 
@@ -159,3 +175,7 @@ class _TextSink:
     def feed(self, cells: Sequence[str]) -> None:
         known = self._known
         self.texts.extend(None if is_missing(cell) else known.setdefault(cell.strip(), cell.strip()) for cell in cells)
+
+
+def _is_numeric(probe: _Probe | None) -> bool:
+    return probe is not None and probe.num_faults == 0

@@ -1,4 +1,5 @@
 import socket
+from dataclasses import astuple
 
 import pytest
 
@@ -7,8 +8,8 @@ from headway.cli.stack.ports import PortInUse, choose_ports, is_free
 
 def test_any_free_ports_are_all_different() -> None:
     ports = choose_ports(0)
-    chosen = {ports.gateway, ports.scheduler, ports.trainer_host, ports.nats, ports.nats_monitor}
-    assert len(chosen) == 5
+    chosen = set(astuple(ports))
+    assert len(chosen) == 6
     assert 0 not in chosen
 
 
@@ -22,3 +23,8 @@ def test_a_taken_gateway_port_is_refused_with_a_way_out() -> None:
             choose_ports(port)
     assert is_free(port)
     assert choose_ports(port).gateway == port
+
+
+def test_a_port_that_is_another_services_usual_one_is_not_given_twice() -> None:
+    ports = choose_ports(7071 if is_free(7071) else 0)
+    assert len(set(astuple(ports))) == 6

@@ -2,25 +2,21 @@ from pathlib import Path
 
 from headway.cli.stack.home import Home
 from headway.cli.stack.ports import Ports
-from headway.cli.stack.services import NOTIFIER_TOKEN, ServicePlan, StackOptions, plan_services
+from headway.cli.stack.services import ServicePlan, StackOptions, plan_services
 
-PORTS = Ports(gateway=7070, scheduler=7071, trainer_host=7072, nats=4222, nats_monitor=8222)
+PORTS = Ports(gateway=7070, scheduler=7071, trainer_host=7072, notifier=7073, nats=4222, nats_monitor=8222)
 USERS_OWN = {"PATH": "/bin", "HEADWAY_ADDRESS": "far:1", "HEADWAY_API_KEY": "hw_mine", "HEADWAY_PROJECT": "lab"}
 
 
-def plans(tmp_path: Path, **environ: str) -> dict[str, ServicePlan]:
+def plans(tmp_path: Path) -> dict[str, ServicePlan]:
     home = Home(tmp_path)
     home.make()
     options = StackOptions(home, PORTS, tmp_path / "tables")
-    return {plan.name: plan for plan in plan_services(options, {**USERS_OWN, **environ})}
+    return {plan.name: plan for plan in plan_services(options, USERS_OWN)}
 
 
 def test_the_services_of_one_machine(tmp_path: Path) -> None:
-    assert list(plans(tmp_path)) == ["nats-server", "gateway", "scheduler", "trainer_host"]
-
-
-def test_the_notifier_runs_when_its_token_is_set(tmp_path: Path) -> None:
-    assert "notifier" in plans(tmp_path, **{NOTIFIER_TOKEN: "x"})
+    assert list(plans(tmp_path)) == ["nats-server", "gateway", "scheduler", "trainer_host", "notifier"]
 
 
 def test_each_service_is_told_its_own_addresses(tmp_path: Path) -> None:

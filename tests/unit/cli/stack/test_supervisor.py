@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -40,7 +39,7 @@ def service(home: Home, name: str, rank: int = 0, *, how: str = "polite", progra
 
 
 def options_for(home: Home) -> StackOptions:
-    return StackOptions(home, Ports(1, 2, 3, 4, 5), home.data)
+    return StackOptions(home, Ports(1, 2, 3, 4, 5, 6), home.data)
 
 
 @asynccontextmanager
@@ -84,7 +83,7 @@ async def test_killing_does_not_wait_for_a_service_that_will_not_stop(home: Home
     async with running(home, service(home, "a", how="stubborn")) as (supervisor, _):
         pid = supervisor.pid_of("a")
         supervisor.stop()
-        await eventually(lambda: (home.run / "stopped").exists())
+        await eventually((home.run / "stopped").exists)
         supervisor.kill()
     assert pid is not None
     assert not psutil.pid_exists(pid)
@@ -116,9 +115,10 @@ async def main():
         await asyncio.Event().wait()
 asyncio.run(main())
 """
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as supervisor:
-        assert supervisor.stdout is not None
-        pid = int(await asyncio.to_thread(supervisor.stdout.readline))
-        assert psutil.pid_exists(pid)
-        supervisor.kill()
+    supervisor = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    assert supervisor.stdout is not None
+    pid = int(await supervisor.stdout.readline())
+    assert psutil.pid_exists(pid)
+    supervisor.kill()
+    await supervisor.communicate()
     await eventually(lambda: not psutil.pid_exists(pid))

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from headway.cli.stack.warnings import LogFollower, parse_line
+from headway.cli.stack.warnings import LogFollower, Repeats, parse_line
 
 
 def test_only_warnings_and_worse_reach_a_person() -> None:
@@ -42,3 +42,12 @@ def test_a_log_that_does_not_exist_yet_is_waited_for(tmp_path: Path) -> None:
     assert follower.new_lines("a") == []
     (tmp_path / "a.log").write_text("first\n", encoding="utf-8")
     assert follower.new_lines("a") == ["first"]
+
+
+def test_the_same_words_are_told_once_in_a_while() -> None:
+    repeats = Repeats()
+    assert repeats.may_tell("gateway", "lost num_tries=1", now=100.0)
+    assert not repeats.may_tell("gateway", "lost num_tries=2", now=129.0)
+    assert repeats.may_tell("scheduler", "lost num_tries=1", now=129.0)
+    assert repeats.may_tell("gateway", "back", now=129.0)
+    assert repeats.may_tell("gateway", "lost num_tries=3", now=130.0)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import grpc
-import nats.errors
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
@@ -256,8 +255,6 @@ async def test_two_thousand_cancelled_calls_leave_nothing_behind(site: Site) -> 
 @pytest.mark.parametrize(
     ("error", "code", "reason"),
     [
-        (nats.errors.TimeoutError(), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
-        (nats.errors.NoRespondersError(), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
         (StoreUnavailable("nats-server is away"), Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
         (Conflict("jobs", "j1"), Code.ABORTED, "CONTENTION"),
         (OSError(28, "No space left on device"), Code.RESOURCE_EXHAUSTED, "DISK_FULL"),

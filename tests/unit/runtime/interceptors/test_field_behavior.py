@@ -39,6 +39,11 @@ def _messages() -> dict[str, type[Message]]:
     _add(inner, "name", _Field.TYPE_STRING, required)
     _add(inner, "state", _Field.TYPE_ENUM, output, of="Color")
     _add(inner, "child", _Field.TYPE_MESSAGE, of="Inner")
+    node = file.message_type.add(name="Node")
+    _add(node, "leaf", _Field.TYPE_MESSAGE, of="Leaf")
+    _add(node, "name", _Field.TYPE_STRING, required)
+    leaf = file.message_type.add(name="Leaf")
+    _add(leaf, "node", _Field.TYPE_MESSAGE, of="Node")
     outer = file.message_type.add(name="Outer")
     _add(outer, "inner", _Field.TYPE_MESSAGE, required, of="Inner")
     _add(outer, "color", _Field.TYPE_ENUM, of="Color")
@@ -59,11 +64,11 @@ def _messages() -> dict[str, type[Message]]:
         pool.Add(file)
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in ("Outer", "Inner")
+        for name in ("Outer", "Inner", "Node", "Leaf")
     }
 
 
-OUTER, INNER = (_messages()[name] for name in ("Outer", "Inner"))
+OUTER, INNER, NODE, LEAF = _messages().values()
 
 
 def outer(**fields: object) -> Message:
@@ -106,6 +111,12 @@ def test_a_missing_field_is_found_wherever_it_is(fields: dict[str, object], plac
     with pytest.raises(FieldRequired) as raised:
         check_fields(outer(**fields))
     assert faults(raised.value) == [(place, "FIELD_REQUIRED")]
+
+
+def test_types_that_contain_each_other_are_checked_all_the_way() -> None:
+    with pytest.raises(FieldRequired) as raised:
+        check_fields(NODE(name="a", leaf=LEAF(node=NODE(name="b", leaf=LEAF(node=NODE())))))
+    assert faults(raised.value) == [("leaf.node.leaf.node.name", "FIELD_REQUIRED")]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_failure_says_how_far_the_attempt_was(tmp_path: Path) -> None:
 
 
 def test_a_failure_holds_no_path_and_no_secret(tmp_path: Path) -> None:
-    message = "cannot read /home/someone/private/table.csv with token=abcdef123456"
+    message = "cannot read /srv/someone/private/table.csv with token=abcdef123456"
     outcome, report = end_with(UserInputFailure("INVALID_TABLE", message), tmp_path)
 
     for text in (failed(outcome).message, *(line.message for line in report.lines)):
@@ -82,9 +82,10 @@ def test_a_failure_holds_no_path_and_no_secret(tmp_path: Path) -> None:
 
 
 def test_the_text_of_an_unknown_error_stays_in_the_log(tmp_path: Path) -> None:
-    outcome, report = end_with(ValueError("rows of the customer"), tmp_path)
+    outcome, report = end_with(ValueError("rows of the customer in /srv/someone/private/table.csv"), tmp_path)
 
     assert "customer" not in failed(outcome).message
+    assert not any("someone" in line.message for line in report.lines), "and even there without the path"
     assert "ValueError" in failed(outcome).message
     assert any("Traceback" in line.message and line.level == "error" for line in report.lines)
 

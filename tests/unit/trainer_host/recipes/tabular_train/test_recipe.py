@@ -85,6 +85,16 @@ def test_the_result_holds_what_a_user_expects_beside_the_loss(tmp_path: Path) ->
     assert len(history) == 6
 
 
+def test_the_validation_rows_choose_the_epoch_and_the_test_rows_do_not(tmp_path: Path) -> None:
+    outcome = finished(train_table(tmp_path / "work", write_table("breast_cancer", tmp_path), epochs=30))
+    metrics = metrics_of(outcome)
+
+    losses = {e.epoch: e.validation_loss for e in metrics.history if e.validation_loss is not None}
+    assert metrics.best_epoch == min(losses, key=losses.__getitem__)
+    assert metrics.validation_loss == pytest.approx(losses[metrics.best_epoch], rel=1e-5)
+    assert metrics.validation_loss != pytest.approx(metrics.test_loss, rel=1e-3)
+
+
 def test_the_log_names_the_steps(tmp_path: Path) -> None:
     report = MemoryReport()
     spec = JobSpec(tabular_train=TabularTrainSpec(target_column="target", epochs=2))
