@@ -81,6 +81,9 @@ class BytesGateway:
     blobs: BlobStore
     uploads: Uploads
     datasets: DatasetStore
+    reader: TableReader
+    intake: Intake
+    model_store: ModelStore
     registrar: Registrar
     commits: Commits
     jobs: Records[JobRecord]
@@ -112,7 +115,8 @@ async def bytes_gateway(
         await threads.run(blobs.prepare)
         uploads = Uploads(blobs, threads, clock, settings)
         reader = TableReader(blobs, threads, Prober())
-        sources = DatasetSources(blobs, DataRoot(data), Intake(blobs, threads, tasks), reader, threads)
+        intake = Intake(blobs, threads, tasks)
+        sources = DatasetSources(blobs, DataRoot(data), intake, reader, threads)
         datasets_index = BucketIndex(bus, DATASETS, DatasetRecord, clock)
         datasets = DatasetStore(bus.records(DATASETS, DatasetRecord), datasets_index, sources, clock)
         models_index = BucketIndex(bus, MODELS, ModelRecord, clock)
@@ -150,6 +154,9 @@ async def bytes_gateway(
                 blobs=blobs,
                 uploads=uploads,
                 datasets=datasets,
+                reader=reader,
+                intake=intake,
+                model_store=models,
                 registrar=registrar,
                 commits=commits,
                 jobs=jobs,

@@ -1,9 +1,7 @@
 """Runs the nats-server of the wheel as a child process, configured to acknowledge only what is on disk."""
 
 import asyncio
-import ctypes
 import shutil
-import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from dataclasses import dataclass
@@ -15,9 +13,9 @@ from headway.contract.errors import ServiceUnavailable
 from headway.runtime.clock import Clock, SystemClock
 from headway.runtime.durability import is_healthy
 from headway.runtime.logs import get_logger
+from headway.runtime.tether import tethered
 
 _log = get_logger(__name__)
-_PR_SET_PDEATHSIG = 1
 _STOP_LIMIT_SECONDS = 10.0
 
 
@@ -81,15 +79,13 @@ class NatsServer:
         options.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = options.directory / "nats.conf"
         config.write_text(render_config(options), encoding="utf-8")
+        command = [nats_server_path(), "--config", str(config)]
         self._process = await asyncio.create_subprocess_exec(
-            nats_server_path(),
-            "--config",
-            str(config),
+            *(tethered(command) if options.dies_with_parent else command),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=DEVNULL,
             process_group=0,  # Ctrl-C at a terminal reaches the services first; they stop the server last.
-            preexec_fn=_die_with_parent if options.dies_with_parent and sys.platform == "linux" else None,
         )
         await self._wait_until_ready(self._process)
 
@@ -183,7 +179,3 @@ def nats_server_path() -> str:
 
 def _quoted(path: Path) -> str:
     return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

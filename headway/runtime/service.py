@@ -59,8 +59,8 @@ class DrainLimits:
 def _spare_the_collector() -> None:
     """Keep what the start made out of the collector's sight, and let it look less often.
 
-    What a service has made by now lives as long as the service does. Walking over it again and again took a tenth of the
-    processor time of a busy gateway (CreateJob, 940 to 840 microseconds).
+    What a service has made by now lives as long as the service does. Walking over it again and again took a tenth of
+    the processor time of a busy gateway (CreateJob, 940 to 840 microseconds).
     """
     gc.collect()
     gc.freeze()

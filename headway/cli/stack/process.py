@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import sys
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from pathlib import Path
 from typing import Self
 
-from headway.cli.stack import tether
 from headway.cli.stack.services import ServicePlan
+from headway.runtime.tether import tethered
 
 MAX_LOG_BYTES = 16 * 1024 * 1024
 
@@ -27,7 +26,7 @@ class ServiceProcess:
         descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-ISE", str(tether.__file__), str(os.getpid()), *plan.command),
+                *tethered(plan.command),
                 stdin=DEVNULL,
                 stdout=descriptor,
                 stderr=STDOUT,

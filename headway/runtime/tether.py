@@ -1,8 +1,8 @@
-"""Run as a script: ties this process to the supervisor that started it, then becomes the command.
+"""Run as a script: ties this process to the one that started it, then becomes the command.
 
     python tether.py PARENT_PID COMMAND [ARGUMENT ...]
 
-The kernel kills the process when the supervisor ends in any way, kill -9 included, so that nothing is left behind. This
+The kernel kills the process when its parent ends in any way, kill -9 included, so that nothing is left behind. This
 is a program of its own because a `preexec_fn` would fork a process that has grpc's threads in it.
 """
 
@@ -10,8 +10,14 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """The command line that runs `command` as a child of this process which does not outlive it (Linux)."""
+    return [sys.executable, "-ISE", __file__, str(os.getpid()), *command]
 
 
 def main() -> None:

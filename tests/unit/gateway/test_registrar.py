@@ -1,0 +1,103 @@
+import asyncio
+import json
+
+import pytest
+
+from gateway.bucket_index import BucketIndex
+from gateway.model_versions import version_name
+from gateway.registrar import Registrar
+from headway.contract.ids import JobName
+from headway.contract.subjects import EVENTS, JOBS, MODELS, model_event_subject
+from headway.contract.transitions import commit_result
+from headway.runtime.bus import Bus
+from headway.runtime.clock import SystemClock
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_record
+from headway.testing.eventually import eventually
+from headway.v1.jobs_pb2 import Artifact, Bundle, JobResult
+from headway.v1.records_pb2 import JobRecord, ModelRecord
+
+SUBJECT = model_event_subject("registered", "demo", "iris")
+
+
+def a_saved_record(model_id: str = "iris") -> JobRecord:
+    record = a_record()
+    record.model_id = model_id
+    record = a_claimed_record(record)
+    bundle = Bundle(digest="sha256:" + "1" * 64, artifacts=[Artifact(path="model.json")])
+    result = JobResult(bundle=bundle, attempt=1, model_version=version_name(record))
+    return commit_result(record, host=record.job.host, result=result, now=A_MOMENT)
+
+
+@pytest.fixture
+async def registrar(bus: Bus) -> Registrar:
+    index = BucketIndex(bus, MODELS, ModelRecord, SystemClock())
+    return Registrar(bus, bus.records(MODELS, ModelRecord), index, SystemClock())
+
+
+async def versions(bus: Bus) -> list[int]:
+    found = await bus.records(MODELS, ModelRecord).find("demo/iris")
+    return [version.number for version in found.value.model.versions] if found is not None else []
+
+
+async def test_any_number_of_calls_at_once_make_one_version_and_one_event(bus: Bus, registrar: Registrar) -> None:
+    record = a_saved_record()
+    made = await asyncio.gather(*(registrar.register(record) for _ in range(16)))
+    assert {version.number for version in made if version is not None} == {1}
+    assert await versions(bus) == [1]
+    assert (await bus.stream_state(EVENTS)).num_messages == 1
+
+
+async def test_each_job_has_a_number_of_its_own(bus: Bus, registrar: Registrar) -> None:
+    records = [a_saved_record() for _ in range(8)]
+    made = await asyncio.gather(*(registrar.register(record) for record in records))
+    assert sorted(version.number for version in made if version is not None) == list(range(1, 9))
+    assert await versions(bus) == list(range(1, 9))
+
+
+async def test_what_is_listed_can_be_read_in_full(bus: Bus, registrar: Registrar) -> None:
+    record = a_saved_record()
+    await registrar.register(record)
+    stored = await bus.records(MODELS, ModelRecord).get(f"demo/iris/{JobName.parse(record.job.name).job_id}")
+    assert len(stored.value.model.versions[0].bundle.artifacts) == 1
+
+
+async def test_a_job_that_saves_nothing_makes_nothing(bus: Bus, registrar: Registrar) -> None:
+    assert await registrar.register(a_saved_record(model_id="")) is None
+    assert await registrar.register(a_claimed_record()) is None
+    assert await versions(bus) == []
+
+
+async def test_a_crash_before_the_event_is_made_up_for(bus: Bus, registrar: Registrar) -> None:
+    record = a_saved_record()
+    tell = registrar._tell
+
+    async def die(_: object) -> None:
+        raise RuntimeError
+
+    registrar._tell = die  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        await registrar.register(record)
+    registrar._tell = tell  # type: ignore[method-assign]
+    await registrar.register(record)
+    message = await bus.last_message(EVENTS, SUBJECT)
+    assert message is not None
+    assert json.loads(message.data)["data"]["run_id"] == JobName.parse(record.job.name).job_id
+    assert await versions(bus) == [1]
+
+
+async def test_the_bucket_itself_brings_what_a_crash_left_undone(bus: Bus, registrar: Registrar) -> None:
+    """Whatever else is in the bucket: queued jobs, deleted ones, and what nobody can read."""
+    jobs = bus.records(JOBS, JobRecord)
+    record = a_saved_record()
+    await jobs.put("jqueued", a_record())
+    await bus.publish(f"{JOBS.prefix}jbad", b"\xff\xff")
+    await jobs.put("jgone", a_record())
+    await jobs.delete("jgone")
+    await jobs.put(JobName.parse(record.job.name).job_id, record)
+    task = asyncio.create_task(registrar.run())
+
+    async def is_registered() -> bool:
+        return await versions(bus) == [1]
+
+    await eventually(is_registered)
+    task.cancel()
