@@ -16,6 +16,9 @@ from headway.v1.records_pb2 import JobRecord
 
 _log = get_logger(__name__)
 
+GATHER_SECONDS = 0.01
+"""How long revisions gather while many come; the first after a silence is told at once."""
+
 
 class JobListener(Protocol):
     """Somebody who keeps something of each job."""
@@ -48,7 +51,7 @@ class JobFeed:
                 _log.error("the jobs bucket was made anew; the projection follows it from its beginning")
 
     async def _follow(self, start: int, last_sequence: int) -> None:
-        async with self._bus.feed(JOBS, start=start) as feed:
+        async with self._bus.feed(JOBS, start=start, gather_seconds=GATHER_SECONDS) as feed:
             if feed.is_caught_up:
                 self._projection.saw_everything_until(last_sequence)
             async for message in feed:

@@ -5,7 +5,7 @@ import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedIOBase
 from math import prod
 
 from headway.contract.errors import InvalidSafetensors, InvalidTensor, TooManyTensors, echo
@@ -58,7 +58,7 @@ class Header:
     entries: Sequence[TensorEntry]
 
 
-def read_header(file: BufferedReader, size_bytes: int) -> Header:
+def read_header(file: BufferedIOBase, size_bytes: int) -> Header:
     """Read a file up to its first number.
 
     The sizes are checked before anything that grows with them is made.

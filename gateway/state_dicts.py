@@ -5,7 +5,7 @@ map of a file that somebody cuts short ends the process.
 """
 
 import hashlib
-from io import BufferedReader
+from io import BufferedIOBase
 
 from gateway.safetensors_header import TensorEntry, read_header
 from headway.contract.architectures import Architecture, check_tensors
@@ -17,7 +17,7 @@ _FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 _BF16_EXPONENT = 0x7F80
 
 
-def check_state_dict(file: BufferedReader, size_bytes: int, architecture: Architecture | None) -> str:
+def check_state_dict(file: BufferedIOBase, size_bytes: int, architecture: Architecture | None) -> str:
     """Check a safetensors file. Blocking: runs in a disk thread; takes a few MiB of memory, whatever the file.
 
     Args:

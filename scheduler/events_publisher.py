@@ -24,7 +24,9 @@ from headway.v1.records_pb2 import JobRecord
 from scheduler.job_index import parse_record
 
 _log = get_logger(__name__)
-CONSUMER = Durable(name="scheduler-events", max_ack_pending=1024)
+CONSUMER = Durable(name="scheduler-events", ack_wait_seconds=3.0, max_ack_pending=256)
+"""What a killed scheduler had been given comes again after three seconds: so late are its last events at most. A
+message that comes again while it is still being worked on does no harm, since the cursor knows what is out."""
 _MESSAGE_ID = "Nats-Msg-Id"
 _CURSORS_KEPT = 10_000
 

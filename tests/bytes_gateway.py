@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc.aio
+from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
 from gateway.blob_service import BlobService
 from gateway.blobs.disk_threads import DiskThreads
@@ -44,6 +46,13 @@ from headway.v1.datasets_service_pb2_grpc import DatasetServiceStub, add_Dataset
 from headway.v1.models_service_pb2_grpc import ModelServiceStub, add_ModelServiceServicer_to_server
 from headway.v1.records_pb2 import DatasetRecord, JobRecord, ModelRecord
 from headway.v1.results_service_pb2_grpc import ResultServiceStub, add_ResultServiceServicer_to_server
+
+if TYPE_CHECKING:
+    # The stubs of grpc.aio exist for type checkers only.
+    from headway.v1.blobs_service_pb2_grpc import BlobServiceAsyncStub
+    from headway.v1.datasets_service_pb2_grpc import DatasetServiceAsyncStub
+    from headway.v1.models_service_pb2_grpc import ModelServiceAsyncStub
+    from headway.v1.results_service_pb2_grpc import ResultServiceAsyncStub
 
 ANYBODY = Principal(key_id="k1", user_id="ada", scopes=frozenset({"admin"}), projects=frozenset({"*"}))
 PARENT = "projects/demo"
@@ -88,10 +97,10 @@ class BytesGateway:
     commits: Commits
     jobs: Records[JobRecord]
     models: Records[ModelRecord]
-    blob: BlobServiceStub
-    dataset: DatasetServiceStub
-    result: ResultServiceStub
-    model: ModelServiceStub
+    blob: "BlobServiceAsyncStub"
+    dataset: "DatasetServiceAsyncStub"
+    result: "ResultServiceAsyncStub"
+    model: "ModelServiceAsyncStub"
     home: Path
     data: Path
     background: dict[str, asyncio.Task[None]]
@@ -129,13 +138,26 @@ async def bytes_gateway(
         telemetry = Telemetry(jobs, ProgressOutlet(bus, clock, tasks), logs, clock, Redactor().clean)
         models = ModelStore(model_records, models_index, blobs, threads, registrations)
         server = GrpcServer("127.0.0.1:0", authenticator=keys, scopes=METHOD_SCOPES)
-        for add, servicer, file in (
-            (add_BlobServiceServicer_to_server, BlobService(blobs, uploads, threads), blobs_service_pb2),
-            (add_DatasetServiceServicer_to_server, DatasetService(datasets, reader), datasets_service_pb2),
-            (add_ResultServiceServicer_to_server, ResultService(commits, telemetry), results_service_pb2),
-            (add_ModelServiceServicer_to_server, ModelService(models, blobs, threads), models_service_pb2),
-        ):
-            server.add(add, servicer, next(iter(file.DESCRIPTOR.services_by_name.values())))
+        server.add(
+            add_BlobServiceServicer_to_server,
+            BlobService(blobs, uploads, threads),
+            _service(blobs_service_pb2.DESCRIPTOR, "BlobService"),
+        )
+        server.add(
+            add_DatasetServiceServicer_to_server,
+            DatasetService(datasets, reader),
+            _service(datasets_service_pb2.DESCRIPTOR, "DatasetService"),
+        )
+        server.add(
+            add_ResultServiceServicer_to_server,
+            ResultService(commits, telemetry),
+            _service(results_service_pb2.DESCRIPTOR, "ResultService"),
+        )
+        server.add(
+            add_ModelServiceServicer_to_server,
+            ModelService(models, blobs, threads),
+            _service(models_service_pb2.DESCRIPTOR, "ModelService"),
+        )
         background = {
             name: group.create_task(run(), name=name)
             for name, run in (
@@ -172,3 +194,7 @@ async def bytes_gateway(
         for task in background.values():
             task.cancel()
         await logs.aclose()
+
+
+def _service(file: FileDescriptor, name: str) -> ServiceDescriptor:
+    return file.services_by_name[name]

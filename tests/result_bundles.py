@@ -41,13 +41,15 @@ A_SUMMARY = ResultSummary(
     headline_value=0.95,
     num_steps=30,
 )
+Numbers = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 DTYPES = {"F32": "float32", "I64": "int64"}
 
 
-def tensors_of(architecture: Architecture = AN_ARCHITECTURE, fill: float = 0.5) -> dict[str, np.ndarray]:
+def tensors_of(architecture: Architecture = AN_ARCHITECTURE, fill: float = 0.5) -> dict[str, Numbers]:
     """A state dict of the architecture."""
     return {
-        name: np.full(shape, fill, dtype=DTYPES[dtype]) for name, (dtype, shape) in expected_tensors(architecture).items()
+        name: np.full(shape, fill, dtype=DTYPES[dtype])
+        for name, (dtype, shape) in expected_tensors(architecture).items()
     }
 
 

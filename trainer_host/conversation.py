@@ -63,7 +63,8 @@ class Conversation:
                 last = await self._talk(order)
                 stopping.cancel()
         match last:
-            case Finished() if stop.reason is None or not stop.reason.is_final:
+            case Finished():
+                # Whether anybody still wants it is for the one who keeps it to find out.
                 return last
             case Failed():
                 raise failure_of(last)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headway.contract.errors import Code
+from headway.runtime.blobs.blob_file import digest_of_file
 from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
 from headway.runtime.remote_error import RemoteError, answer
 from headway.v1.jobs_pb2 import Bundle
 from headway.v1.results_service_pb2 import CommitResultRequest, CommitResultResponse
-from trainer_host.input_cache import digest_of_file
 from trainer_host.outbox import OutboxEntry
 from trainer_host.retries import Pace, retrying
 from trainer_host.uploads import Uploads, blames_the_bytes

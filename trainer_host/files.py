@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from headway.runtime.disk import fsync_path
+
 DIRECTORY_MODE = 0o700
 """Folders of a host are its own: they hold other people's data and models."""
 
@@ -17,15 +19,6 @@ def make_directory(path: Path) -> Path:
 def remove_tree(path: Path) -> None:
     """Delete a folder and all in it; what cannot be deleted is left."""
     shutil.rmtree(path, ignore_errors=True)
-
-
-def fsync_path(path: Path) -> None:
-    """Return when the content of a file, or the entries of a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -1,26 +1,17 @@
 """One process a host folder: a second one would deliver, and delete, the results of the first."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from headway.contract.errors import HostIdInUse
-from trainer_host.files import make_directory
+from headway.runtime.folder_lock import folder_lock
 
 
-@contextmanager
-def host_lock(host_dir: Path) -> Iterator[None]:
-    """Hold the folder for the length of the block; the kernel lets it go when the process dies.
+def host_lock(host_dir: Path) -> AbstractContextManager[None]:
+    """Hold the folder for the length of the block.
 
     Raises:
         HostIdInUse: another process of this machine holds it.
     """
-    with (make_directory(host_dir) / "lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HostIdInUse(
-                f"a trainer host named {host_dir.name} runs on this machine already; stop it, or set another host_id"
-            ) from None
-        yield
+    message = f"a trainer host named {host_dir.name} runs on this machine already; stop it, or set another host_id"
+    return folder_lock(host_dir, HostIdInUse(message))

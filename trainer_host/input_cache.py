@@ -4,15 +4,13 @@ A file gets its name only after its digest was checked, without an fsync: after 
 is hashed again the first time that this process uses it. All functions block; call them in a thread.
 """
 
-import hashlib
 import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from headway.contract.digests import check_digest, digest_of_hash, hex_of
-from headway.contract.errors import DigestMismatch
-from headway.contract.limits import MIB
+from headway.contract.digests import check_digest, hex_of
+from headway.runtime.blobs.blob_file import digest_of_file
 from headway.runtime.logs import get_logger
 from trainer_host.files import make_directory
 
@@ -83,19 +81,11 @@ class InputCache:
         """Where a download is written before its digest is checked."""
         return self._incoming / hex_of(check_digest("digest", digest))
 
-    def adopt(self, digest: str, size_bytes: int) -> Path:
-        """Check a finished download and give it its name.
-
-        Raises:
-            DigestMismatch: it is not the content that was asked for; it was deleted.
-        """
-        part = self.part_path(digest)
-        if part.stat().st_size != size_bytes or digest_of_file(part) != digest:
-            part.unlink(missing_ok=True)
-            raise DigestMismatch(f"the input {digest} arrived damaged", metadata={"digest": digest})
+    def adopt(self, digest: str) -> Path:
+        """Give a finished download, whose digest was checked, its name."""
         path = self.path_of(digest)
         make_directory(path.parent)
-        part.rename(path)
+        self.part_path(digest).rename(path)
         self._checked[digest] = _Stamp.of(path)
         return path
 
@@ -115,13 +105,3 @@ class InputCache:
         """Where an input lies when it is here."""
         digits = hex_of(check_digest("digest", digest))
         return self._root / digits[:2] / digits
-
-
-def digest_of_file(path: Path) -> str:
-    """Hash a file; 0.6 s a gigabyte."""
-    running = hashlib.sha256()
-    buffer = bytearray(MIB)
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            running.update(memoryview(buffer)[:count])
-    return digest_of_hash(running)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from headway.contract.errors import Code, DigestMismatch
+from headway.runtime.blobs.blob_file import BlobFile
+from headway.runtime.blobs.downloads import download
 from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
-from headway.runtime.remote_error import RemoteError, responses
-from headway.v1.blobs_service_pb2 import DownloadBlobRequest
+from headway.runtime.remote_error import RemoteError
 from headway.v1.jobs_pb2 import FAILURE_CLASS_FATAL, FAILURE_CLASS_TRANSIENT, PinnedInput
 from trainer_host.attempt_failure import AttemptFailed
 from trainer_host.child_messages import InputFile
@@ -71,29 +72,12 @@ class Inputs:
 
     async def _fetch(self, parent: str, item: PinnedInput) -> Path:
         await asyncio.to_thread(self._cache.make_room, item.size_bytes)
+        part = BlobFile(self._cache.part_path(item.digest), item.digest, item.size_bytes)
         async for attempt in retrying("fetching an input", self._clock, self._pace, _may_pass):
             with attempt:
-                await self._download(parent, item)
-                return await asyncio.to_thread(self._cache.adopt, item.digest, item.size_bytes)
+                await download(self._blobs, parent, part)
+                return await asyncio.to_thread(self._cache.adopt, item.digest)
         raise AssertionError("the retry loop returns or raises")
-
-    async def _download(self, parent: str, item: PinnedInput) -> None:
-        """Go on behind what an interrupted download left."""
-        part = self._cache.part_path(item.digest)
-        with part.open("ab") as file:
-            offset = file.tell()
-            if offset > item.size_bytes:
-                file.truncate(0)
-                offset = 0
-            if offset == item.size_bytes and offset:
-                return
-            request = DownloadBlobRequest(parent=parent, digest=item.digest, offset_bytes=offset)
-            async for piece in responses(self._blobs.DownloadBlob(request)):
-                if file.tell() + len(piece.data) > item.size_bytes:
-                    file.truncate(0)
-                    raise DigestMismatch(f"the input {item.digest} is longer than declared")
-                # A write of 256 KiB into the page cache takes less than the hop to a thread would.
-                file.write(piece.data)
 
 
 def _may_pass(error: BaseException) -> bool:

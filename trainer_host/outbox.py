@@ -11,10 +11,11 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from headway.runtime.disk import fsync_path
 from headway.runtime.logs import get_logger
 from headway.v1.results_service_pb2 import CommitResultRequest
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.files import fsync_path, fsync_tree, make_directory
+from trainer_host.files import fsync_tree, make_directory
 
 _log = get_logger(__name__)
 _BUNDLE = "bundle"

@@ -46,7 +46,7 @@ class StopReason(Enum):
     @property
     def limit_seconds(self) -> float:
         """How long a child may take to stop at the most; an agent that ends has few seconds itself."""
-        return 3.0 if self is StopReason.HOST_STOPPED else math.inf
+        return 2.0 if self is StopReason.HOST_STOPPED else math.inf
 
     @property
     def is_final(self) -> bool:

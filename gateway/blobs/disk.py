@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from headway.contract.errors import DiskFull
+from headway.runtime.disk import fsync_path
 
 _MIB = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -36,22 +37,13 @@ def check_room(folder: Path, num_bytes: int, min_free_mib: int) -> None:
         raise _disk_full()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries survive a power cut: a rename or a new file lasts only after this."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_folder(folder: Path) -> None:
     """Create a folder and its missing parents so that they survive a power cut."""
     if folder.is_dir():
         return
     make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+    fsync_path(folder.parent)
 
 
 def _disk_full() -> DiskFull:

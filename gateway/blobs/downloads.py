@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncGenerator
-from io import BufferedReader
+from io import BufferedIOBase
 
 from gateway.blobs.disk_threads import DiskThreads
 from gateway.blobs.store import BlobStore, check_content
@@ -16,7 +16,7 @@ _PIECES_A_READ = 4
 class CheckedReader:
     """A blob from its beginning, hashed on the way: the last piece comes only when the whole was right. Blocking."""
 
-    def __init__(self, file: BufferedReader, digest: str) -> None:
+    def __init__(self, file: BufferedIOBase, digest: str) -> None:
         """Args: file: at its beginning. digest: that its content must have."""
         self._file = file
         self._digest = digest

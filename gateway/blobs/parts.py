@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 from typing import Self
 
-from gateway.blobs.disk import full_disk_is_told, make_folder, sync_folder
+from gateway.blobs.disk import full_disk_is_told, make_folder
 from headway.contract.digests import digest_of_hash
+from headway.runtime.disk import fsync_path
 
 _READ_BYTES = 1024 * 1024
 
@@ -78,7 +79,7 @@ class Part:
             os.fsync(self._descriptor)
             self._close()
             self._path.replace(target)
-            sync_folder(target.parent)
+            fsync_path(target.parent)
 
     def keep(self, kept: Path) -> None:
         """Leave the part, on disk, for the next call of the same upload; the longer of two is kept."""
@@ -91,7 +92,7 @@ class Part:
                 os.fsync(self._descriptor)
                 self._close()
                 self._path.replace(kept)
-                sync_folder(kept.parent)
+                fsync_path(kept.parent)
         finally:
             self._close()
 

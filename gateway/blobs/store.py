@@ -6,12 +6,13 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.blobs.disk import check_room, make_folder, sync_folder
+from gateway.blobs.disk import check_room, make_folder
 from gateway.blobs.layout import KEPT_SUFFIX, PART_SUFFIX, BlobLayout
 from gateway.blobs.parts import Part
 from gateway.blobs.settings import BlobSettings
 from headway.contract.digests import sha256_of
 from headway.contract.errors import BlobTooLarge, DigestMismatch, NotFound, echo
+from headway.runtime.disk import fsync_path
 from headway.runtime.logs import get_logger
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ class BlobStore:
         Another caller may have renamed a blob a moment ago and not yet synced its folder.
         """
         for folder in {self._layout.blob(project, digest).parent for digest in digests}:
-            sync_folder(folder)
+            fsync_path(folder)
 
     def new_part(self, project: str, digest: str, num_bytes: int) -> Part:
         """Begin the upload of a blob.

@@ -10,21 +10,7 @@ from datetime import timedelta
 from math import ceil
 
 from gateway.validation.chain import Table
-from headway.contract.specs.tabular_train import (
-    BATCH_SIZE,
-    DROPOUT,
-    EPOCHS,
-    HIDDEN_DIM,
-    LEARNING_RATE,
-    NUM_HIDDEN_LAYERS,
-    RANDOM_SEED,
-    TEST_SIZE,
-    TabularTrain,
-    columns_of,
-    normalise_mode,
-    num_parameters,
-    number,
-)
+from headway.contract.specs.tabular_train import columns_of, num_parameters, with_defaults
 from headway.v1.job_specs_pb2 import TABULAR_TASK_REGRESSION, TabularTrainSpec
 
 START_SECONDS = 0.5
@@ -70,7 +56,8 @@ class Estimate:
 
 def estimate(spec: TabularTrainSpec, table: Table) -> Estimate:
     """Estimate an admitted spec on its table."""
-    training = _training(spec)
+    # Not `resolve`: that would check everything a second time.
+    training = with_defaults(spec)
     num_features = _num_features(spec, table)
     parameters = num_parameters(
         training, input_dim=num_features, output_dim=1 if spec.task == TABULAR_TASK_REGRESSION else 2
@@ -90,26 +77,3 @@ def _num_features(spec: TabularTrainSpec, table: Table) -> int:
     date_columns = columns_of(spec.date_columns)
     num_plain = len(table.columns) - 1 - len(columns_of(spec.exclude_columns)) - len(date_columns)
     return max(1, num_plain + DATE_FEATURES * len(date_columns))
-
-
-def _training(spec: TabularTrainSpec) -> TabularTrain:
-    # Not `resolve`: that would check everything a second time.
-    return TabularTrain(
-        target_column=spec.target_column,
-        sheet_name=spec.sheet_name,
-        task=spec.task,
-        device=spec.device,
-        exclude_columns=(),
-        date_columns=(),
-        test_size=number(spec, TEST_SIZE),
-        epochs=int(number(spec, EPOCHS)),
-        batch_size=int(number(spec, BATCH_SIZE)),
-        learning_rate=number(spec, LEARNING_RATE),
-        training_mode=normalise_mode(spec.training_mode),
-        hidden_dim=int(number(spec, HIDDEN_DIM)),
-        num_hidden_layers=int(number(spec, NUM_HIDDEN_LAYERS)),
-        dropout=number(spec, DROPOUT),
-        random_seed=int(number(spec, RANDOM_SEED)),
-        save_model=spec.save_model,
-        model_id=spec.model_id,
-    )

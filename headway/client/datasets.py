@@ -1,5 +1,6 @@
 """Datasets: take files in, list them, look inside."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import grpc.aio
 
 from headway.client.names import dataset_name, project_name
 from headway.client.retries import Patience
-from headway.client.uploads import Progress, Uploads, hash_file, ignore
+from headway.client.uploads import Progress, Uploads, ignore
+from headway.runtime.blobs.blob_file import hash_file
 from headway.runtime.clock import Clock
 from headway.runtime.remote_error import answer
 from headway.v1.datasets_pb2 import Dataset
@@ -58,7 +60,8 @@ class Datasets:
             RemoteError: refused, or the gateway stayed away.
         """
         parent = project_name(self._project)
-        file = await hash_file(path, on_progress)
+        size_bytes = (await asyncio.to_thread(path.stat)).st_size
+        file = await hash_file(path, lambda num_bytes: on_progress("hashing", num_bytes, size_bytes))
         await Uploads(self._channel, parent, self._clock, patience or Patience()).send(file, on_progress)
         request = CreateDatasetRequest(parent=parent, dataset_id=dataset_id, digest=file.digest, file_name=path.name)
         return await answer(self._stub.CreateDataset(request, timeout=_CREATE_SECONDS))

@@ -1,22 +1,19 @@
 """Brings bundles from the blob store: every digest checked, resumed where a stream broke, all or nothing."""
 
 import asyncio
-import hashlib
-import os
 import shutil
 import tempfile
-from contextlib import aclosing
 from pathlib import Path, PurePosixPath
 
 import grpc.aio
 
-from headway.client.retries import Patience, is_passing
+from headway.client.retries import Patience
 from headway.client.uploads import Progress
-from headway.contract.digests import digest_of_hash
 from headway.contract.errors import AlreadyExists, DigestMismatch, InvalidManifest
+from headway.runtime.blobs.blob_file import BlobFile, digest_of_file
+from headway.runtime.blobs.downloads import download
 from headway.runtime.clock import Clock
-from headway.runtime.remote_error import RemoteError, responses
-from headway.v1.blobs_service_pb2 import DownloadBlobRequest
+from headway.runtime.disk import fsync_path
 from headway.v1.blobs_service_pb2_grpc import BlobServiceStub
 from headway.v1.jobs_pb2 import Artifact, Bundle
 
@@ -58,39 +55,26 @@ class Downloads:
 
     async def _fetch(self, artifact: Artifact, path: Path, on_progress: Progress) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        hasher = hashlib.sha256()
-        waits = self._patience.waits()
-        with path.open("xb") as file:
-            while file.tell() < artifact.size_bytes:
-                request = DownloadBlobRequest(parent=self._parent, digest=artifact.digest, offset_bytes=file.tell())
-                try:
-                    async with aclosing(responses(self._stub.DownloadBlob(request))) as pieces:
-                        async for piece in pieces:
-                            hasher.update(piece.data)
-                            file.write(piece.data)
-                            on_progress(artifact.path, file.tell(), artifact.size_bytes)
-                    break
-                except RemoteError as error:
-                    wait = next(waits, None)
-                    if wait is None or not is_passing(error):
-                        raise
-                    await self._clock.sleep(wait)
-            file.flush()
-            await asyncio.to_thread(os.fsync, file.fileno())
-        if digest_of_hash(hasher) != artifact.digest:
-            raise DigestMismatch(f"{artifact.path} arrived damaged: its digest is not {artifact.digest}; pull again")
+        file = BlobFile(path, artifact.digest, artifact.size_bytes)
+
+        def on_bytes(num_bytes: int) -> None:
+            on_progress(artifact.path, num_bytes, artifact.size_bytes)
+
+        try:
+            await self._patience.keep_trying(self._clock, lambda: download(self._stub, self._parent, file, on_bytes))
+        except DigestMismatch as error:
+            message = f"{artifact.path} arrived damaged: its digest is not {artifact.digest}; pull again"
+            raise DigestMismatch(message, metadata=error.metadata) from error
+        await asyncio.to_thread(fsync_path, path)
 
 
 def holds(folder: Path, bundle: Bundle) -> bool:
     """Whether a folder has every file of a bundle, with the right bytes, and nothing else."""
     wanted = {artifact.path: artifact.digest for artifact in bundle.artifacts}
     present = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
-    return present.keys() == wanted.keys() and all(_digest(path) == wanted[name] for name, path in present.items())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return digest_of_hash(hashlib.file_digest(file, "sha256"))
+    if present.keys() != wanted.keys():
+        return False
+    return all(digest_of_file(path) == wanted[name] for name, path in present.items())
 
 
 def _make_partial(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from headway.client.uploads import Progress, ignore
 from headway.contract.errors import Code
 from headway.contract.ids import JOB_PATTERN
 from headway.runtime.clock import Clock
-from headway.runtime.remote_error import RemoteError, answer
+from headway.runtime.remote_error import answer
 from headway.v1.models_pb2 import Model, ModelVersion
 from headway.v1.models_service_pb2 import GetModelRequest, GetModelVersionRequest, ListModelsRequest
 from headway.v1.models_service_pb2_grpc import ModelServiceStub
@@ -43,15 +43,13 @@ class Models:
         its job is waited for that long.
         """
         request = GetModelVersionRequest(name=model_version_name(self._project, model))
-        waits = _REGISTRATION.waits() if re.fullmatch(JOB_PATTERN, request.name.rpartition("/")[2]) else iter(())
-        while True:
-            try:
-                return await answer(self._stub.GetModelVersion(request, timeout=_READ_SECONDS))
-            except RemoteError as error:
-                wait = next(waits, None)
-                if error.code is not Code.NOT_FOUND or wait is None:
-                    raise
-                await self._clock.sleep(wait)
+
+        async def once() -> ModelVersion:
+            return await answer(self._stub.GetModelVersion(request, timeout=_READ_SECONDS))
+
+        if not re.fullmatch(JOB_PATTERN, request.name.rpartition("/")[2]):
+            return await once()
+        return await _REGISTRATION.keep_trying(self._clock, once, lambda error: error.code is Code.NOT_FOUND)
 
     async def list(self, *, filter_text: str = "", order_by: str = "", page_size: int = 100) -> AsyncIterator[Model]:
         """Every model that matches an AIP-160 filter, page by page."""

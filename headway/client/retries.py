@@ -1,10 +1,19 @@
-"""How long a client waits before it tries a broken stream again."""
+"""How long a client waits before it tries a broken call again."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from headway.contract.errors import Code
+from headway.runtime.clock import Clock
 from headway.runtime.remote_error import RemoteError
+
+T = TypeVar("T")
+
+
+def is_passing(error: RemoteError) -> bool:
+    """Whether a broken stream may be opened again: the gateway was away, or cut a slow reader."""
+    return error.code == Code.UNAVAILABLE or error.reason == "WATCH_LAGGED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,25 @@ class Patience:
             waited += wait
             wait = min(2 * wait, self.longest_wait_seconds)
 
+    async def keep_trying(
+        self, clock: Clock, once: Callable[[], Awaitable[T]], passes: Callable[[RemoteError], bool] = is_passing
+    ) -> T:
+        """Call again and again until it succeeds.
 
-def is_passing(error: RemoteError) -> bool:
-    """Whether a broken stream may be opened again: the gateway was away, or cut a slow reader."""
-    return error.code == Code.UNAVAILABLE or error.reason == "WATCH_LAGGED"
+        Args:
+            clock: sleeps between the tries.
+            once: one try.
+            passes: whether an error may pass by itself.
+
+        Raises:
+            RemoteError: one that does not pass, or the last one when patience is over.
+        """
+        waits = self.waits()
+        while True:
+            try:
+                return await once()
+            except RemoteError as error:
+                wait = next(waits, None)
+                if wait is None or not passes(error):
+                    raise
+                await clock.sleep(wait)

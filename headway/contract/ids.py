@@ -18,11 +18,13 @@ USER_ID_PATTERN = r"[A-Za-z0-9._@:+-]{1,128}"
 VERSION_PATTERN = r"[a-z0-9]{1,32}"
 
 _JOB_ID_LENGTH = 26
+_BASE32 = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[byte % 32] for byte in range(256))
 
 
 def new_job_id() -> str:
     """A fresh random job id: `j` and 25 characters of base32, 125 bits."""
-    return _job_id(secrets.token_bytes(16))
+    # Five bits of each byte; base64.b32encode would take ten times as long, and every submission waits for it.
+    return "j" + secrets.token_bytes(_JOB_ID_LENGTH - 1).translate(_BASE32).decode("ascii")
 
 
 def job_id_for(project: str, request_id: str) -> str:

@@ -111,6 +111,7 @@ class NatsBus:
         start: Start = 1,
         durable: Durable | None = None,
         restart_when_replaced: bool = False,
+        gather_seconds: float = 0.0,
     ) -> NatsFeed:
         """Follow a stream or bucket."""
         plan = FeedPlan(
@@ -120,6 +121,7 @@ class NatsBus:
             start=start,
             durable=durable,
             restart_when_replaced=restart_when_replaced,
+            gather_seconds=gather_seconds,
         )
         return NatsFeed(self._requests, plan, self._clock)
 

@@ -41,6 +41,7 @@ class FeedPlan:
     start: Start
     durable: Durable | None
     restart_when_replaced: bool
+    gather_seconds: float = 0.0
 
 
 class NatsFeed:
@@ -52,7 +53,7 @@ class NatsFeed:
         self._requests = requests
         self._plan = plan
         self._clock = clock
-        self._options = options or PullOptions()
+        self._options = options or PullOptions(gather_seconds=plan.gather_seconds)
         self._puller: Puller | None = None
         self._consumer = ""
         self._created: datetime | None = None
@@ -155,7 +156,7 @@ class NatsFeed:
         self._consumer = reply.name
         self._consumer_sequence = 0
         self._pending = reply.num_pending
-        self._puller = Puller(self._requests.connection, self._plan.stream, self._options)
+        self._puller = Puller(self._requests.connection, self._plan.stream, self._options, self._clock)
         await self._puller.start(reply.name)
 
     def _notice_replacement(self, info: StreamReply) -> None:

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from headway.contract.errors import StoreUnavailable
+from headway.runtime.clock import Clock
 from headway.runtime.nats_connection import NatsConnection
 
 _NANOSECONDS = 1_000_000_000
@@ -34,18 +35,22 @@ class PullOptions:
         batch: messages asked for at once.
         expires_seconds: how long one pull waits for messages at the server.
         heartbeat_seconds: the server speaks at least this often; two and a half of them without a word is silence.
+        gather_seconds: above 0, the first message after a silence comes at once and those behind it in bundles, this
+            far apart: reading a hundred messages at once costs a tenth of reading them one by one.
     """
 
     batch: int = 256
     expires_seconds: float = 30.0
     heartbeat_seconds: float = 2.0
+    gather_seconds: float = 0.0
 
 
 class Puller:
     """The messages of one consumer, in the order in which the server gave them."""
 
-    def __init__(self, connection: NatsConnection, stream: str, options: PullOptions) -> None:
+    def __init__(self, connection: NatsConnection, stream: str, options: PullOptions, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._stream = stream
         self._options = options
         self._queue: asyncio.Queue[Msg | None] = asyncio.Queue()
@@ -55,6 +60,7 @@ class Puller:
         self._subject = ""
         self._num_pulls = 0
         self._outstanding = 0
+        self._is_gathering = False
 
     async def start(self, consumer: str) -> None:
         """Listen for what the consumer will send."""
@@ -96,19 +102,29 @@ class Puller:
                 raise ConsumerLost
             if message.subject.endswith(f".{self._num_pulls}"):
                 self._outstanding = 0
+                self._is_gathering = False
 
     async def _pull(self) -> None:
+        body = await self._next_request()
         self._num_pulls += 1
-        self._outstanding = self._options.batch
-        body = {
-            "batch": self._options.batch,
-            "expires": int(self._options.expires_seconds * _NANOSECONDS),
-            "idle_heartbeat": int(self._options.heartbeat_seconds * _NANOSECONDS),
-        }
         try:
             await self._connection.send(self._subject, json.dumps(body).encode(), f"{self._inbox}.{self._num_pulls}")
         except StoreUnavailable as error:
             raise ConsumerLost from error
+
+    async def _next_request(self) -> dict[str, int | bool]:
+        """What to ask for: one message and wait for it, then all that has gathered behind it, then one again."""
+        if self._is_gathering:
+            await self._clock.sleep(self._options.gather_seconds)
+            self._outstanding = self._options.batch
+            return {"batch": self._options.batch, "no_wait": True}
+        self._is_gathering = self._options.gather_seconds > 0
+        self._outstanding = 1 if self._is_gathering else self._options.batch
+        return {
+            "batch": self._outstanding,
+            "expires": int(self._options.expires_seconds * _NANOSECONDS),
+            "idle_heartbeat": int(self._options.heartbeat_seconds * _NANOSECONDS),
+        }
 
     async def _take(self) -> Msg:
         if self._queue.empty():

@@ -88,6 +88,7 @@ class MemoryBus:
         start: Start = 1,
         durable: Durable | None = None,
         restart_when_replaced: bool = False,
+        gather_seconds: float = 0.0,  # noqa: ARG002 - reading from memory costs nothing that bundles could save
     ) -> MemoryFeed:
         """Follow a stream or bucket."""
         plan = MemoryFeedPlan(

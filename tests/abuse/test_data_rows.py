@@ -35,6 +35,9 @@ GOOD = b"a,b\n1,2\n3,4\n"
 async def gateway(tmp_path: Path) -> AsyncIterator[BytesGateway]:
     async with bytes_gateway(tmp_path) as gateway:
         (gateway.data / "good.csv").write_bytes(GOOD)
+        (gateway.data / "a").mkdir()
+        # What the dots would lead to is there, and readable.
+        (gateway.home / "secret.csv").write_bytes(GOOD)
         yield gateway
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import numpy as np
@@ -27,6 +28,11 @@ from headway.v1.records_pb2 import JobRecord
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
 from tests.result_bundles import bundle_of, commit_request, result_files, upload_messages, with_manifest
 
+if TYPE_CHECKING:
+    # The stubs of grpc.aio exist for type checkers only.
+    from headway.v1.blobs_service_pb2_grpc import BlobServiceAsyncStub
+    from headway.v1.results_service_pb2_grpc import ResultServiceAsyncStub
+
 MIB = 1024 * 1024
 BOUND_BYTES = 64 * MIB
 
@@ -36,8 +42,8 @@ class Served:
     """A gateway in a process of its own."""
 
     process: "subprocess.Popen[str]"
-    blob: BlobServiceStub
-    result: ResultServiceStub
+    blob: "BlobServiceAsyncStub"
+    result: "ResultServiceAsyncStub"
 
     def keep(self, record: JobRecord) -> JobRecord:
         """Put a job into its bucket."""

@@ -16,8 +16,9 @@ import grpc.aio
 
 from headway.contract.access import METHOD_SCOPES, Scope
 from headway.contract.digests import sha256_of
-from headway.contract.errors import DigestMismatch, HeadwayError, InvalidGzip, NotFound
+from headway.contract.errors import DigestMismatch, HeadwayError, InvalidGzip, InvalidManifest, NotFound, StreamProtocol
 from headway.contract.ids import JobName, new_job_id
+from headway.contract.limits import CHUNK_BYTES
 from headway.contract.times import duration
 from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.keys import make_key, write_key_file
@@ -220,14 +221,15 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
         header = (await anext(request_iterator)).header
         self.upload_offsets.append(header.offset_bytes)
         part = self.parts.setdefault(header.digest, bytearray())
-        assert header.offset_bytes == len(part)
+        if header.offset_bytes != len(part):
+            raise StreamProtocol("go on behind what is kept")
         gunzip = zlib.decompressobj(wbits=31)
         offset = 0
         async for message in request_iterator:
-            assert message.chunk.offset_bytes == offset
-            assert 0 < len(message.chunk.data) <= 256 * 1024
+            if message.chunk.offset_bytes != offset or not 0 < len(message.chunk.data) <= CHUNK_BYTES:
+                raise StreamProtocol("chunks have no gaps and are neither empty nor too large")
             offset += len(message.chunk.data)
-            part += gunzip.decompress(message.chunk.data)
+            part += _unpacked(gunzip, message.chunk.data)
             limit = self.faults.cut_upload_after_bytes
             if limit is not None and len(part) >= limit:
                 self.faults.cut_upload_after_bytes = None
@@ -242,8 +244,8 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
         if self.faults.flip_upload_bit:
             self.faults.flip_upload_bit = False
             raise DigestMismatch("a bit was flipped by the test")
-        assert sha256_of(content) == header.digest
-        assert len(content) == header.size_bytes
+        if sha256_of(content) != header.digest or len(content) != header.size_bytes:
+            raise DigestMismatch("this is not the content that was announced")
         self.blobs[header.digest] = content
         return UploadBlobResponse(digest=header.digest, size_bytes=len(content))
 
@@ -262,12 +264,14 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
         self.calls.append("CommitResult")
         self.faults.raise_next("CommitResult")
         await self._commits_go.wait()
-        missing = [one.path for one in request.bundle.artifacts if one.digest not in self.blobs]
-        assert missing == []
-        known = any(one.bundle.digest == request.bundle.digest for one in self.commits)
+        if any(one.digest not in self.blobs for one in request.bundle.artifacts):
+            raise InvalidManifest("a file was not uploaded")
+        if any(one.bundle.digest == request.bundle.digest for one in self.commits):
+            return CommitResultResponse(disposition=CommitResultResponse.DISPOSITION_DUPLICATE)
         self.commits.append(request)
-        kind = CommitResultResponse.DISPOSITION_DUPLICATE if known else CommitResultResponse.DISPOSITION_ACCEPTED
-        return CommitResultResponse(disposition=kind)
+        # It was done, and nobody hears of it.
+        self.faults.raise_next("CommitResult unseen")
+        return CommitResultResponse(disposition=CommitResultResponse.DISPOSITION_ACCEPTED)
 
     async def ReportTelemetry(self, request_iterator, context):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, N802
         self.calls.append("ReportTelemetry")
@@ -280,6 +284,13 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
                 self.lines.setdefault(AttemptKey.of(message), {})[line.number] = line
                 num_lines += 1
         return ReportTelemetryResponse(num_lines=num_lines)
+
+
+def _unpacked(gunzip: "zlib._Decompress", data: bytes) -> bytes:
+    try:
+        return gunzip.decompress(data)
+    except zlib.error:
+        raise InvalidGzip("this is no gzip") from None
 
 
 def new_server(port: int = 0) -> GrpcServer:
@@ -394,7 +405,7 @@ def running_host(home: Path, scheduler: str, gateway: str, **settings: str) -> I
 
 
 def toy_order(
-    *, inputs: tuple[PinnedInput, ...] = (), attempt: int = 1, job_id: str = "", **toy: int | float | str | bool
+    *, inputs: tuple[PinnedInput, ...] = (), attempt: int = 1, job_id: str = "", **toy: float | str | bool
 ) -> AttemptOrder:
     """An order to run the toy."""
     return AttemptOrder(

@@ -170,7 +170,8 @@ class Deployment:
             found = await self.events_of(job_id)
             return found if len(found) >= count else None
 
-        found = await eventually(look)
+        # After a kill, what the dead process had been given comes again only after its ack_wait.
+        found = await eventually(look, timeout_seconds=15)
         assert found is not None
         return found
 

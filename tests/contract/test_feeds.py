@@ -303,3 +303,45 @@ async def test_one_bad_message_does_not_stop_the_rest(bus: Bus) -> None:
 
     assert handled == [b"good", b"flaky"]
     assert sorted(seen) == [b"flaky", b"flaky", b"good", b"poison"]
+
+
+async def test_a_gathering_feed_yields_the_same_messages_in_the_same_order(bus: Bus) -> None:
+    for number in range(5):
+        await bus.publish(QUEUED, b"%d" % number)
+    async with bus.feed(EVENTS, gather_seconds=0.05) as feed:
+        taken = await take(feed, 5)
+        for number in range(5, 700):
+            await bus.publish(QUEUED, b"%d" % number)
+        taken += await take(feed, 695, within_seconds=10.0)
+    assert bodies(taken) == [b"%d" % number for number in range(700)]
+
+
+async def test_a_gathering_feed_does_not_keep_the_first_message_after_a_silence(bus: Bus) -> None:
+    arrived = asyncio.Event()
+
+    async def follow() -> None:
+        async with bus.feed(EVENTS, gather_seconds=0.3) as feed:
+            async for _ in feed:
+                arrived.set()
+
+    following = asyncio.ensure_future(follow())
+    for number in range(3):
+        await asyncio.sleep(0.7)
+        arrived.clear()
+        await bus.publish(QUEUED, b"%d" % number)
+        async with asyncio.timeout(0.2):
+            await arrived.wait()
+    following.cancel()
+
+
+async def test_a_gathering_durable_feed_goes_on_behind_what_was_acknowledged(bus: Bus) -> None:
+    durable = Durable(name="gathering", ack_wait_seconds=1.0)
+    for number in range(20):
+        await bus.publish(QUEUED, b"%d" % number)
+    async with bus.feed(EVENTS, durable=durable, gather_seconds=0.02) as feed:
+        for message in await take(feed, 10):
+            await feed.ack(message)
+        await asyncio.sleep(0.05)
+    async with bus.feed(EVENTS, durable=durable, gather_seconds=0.02) as feed:
+        rest = await take(feed, 10, within_seconds=40.0)
+    assert sorted(bodies(rest)) == sorted(b"%d" % number for number in range(10, 20))

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from pathlib import Path
 
 import grpc
@@ -14,6 +14,7 @@ import pytest
 from headway.contract.digests import sha256_of
 from headway.contract.subjects import EVENTS, model_event_subject
 from headway.runtime.nats_bus import NatsBus
+from headway.runtime.principal import Principal
 from headway.testing.builders import a_claimed_record, a_record
 from headway.testing.eventually import eventually
 from headway.v1.blobs_service_pb2 import (
@@ -22,8 +23,13 @@ from headway.v1.blobs_service_pb2 import (
     QueryUploadRequest,
     UploadBlobRequest,
 )
-from headway.v1.datasets_service_pb2 import CreateDatasetRequest, GetDatasetRequest, ListDatasetsRequest
-from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED, Progress
+from headway.v1.datasets_service_pb2 import (
+    CreateDatasetRequest,
+    GetDatasetRequest,
+    ListDatasetsRequest,
+    PreviewDatasetRequest,
+)
+from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED, Artifact, Bundle, Progress
 from headway.v1.jobs_service_pb2 import LogLine
 from headway.v1.models_service_pb2 import (
     DownloadModelVersionRequest,
@@ -68,10 +74,10 @@ async def commit(gateway: BytesGateway, record: JobRecord, fill: float = 0.5) ->
     return response
 
 
-async def refusal(call: object) -> tuple[grpc.StatusCode, str]:
+async def refusal(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
     """Code and text of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call  # type: ignore[misc]
+        await call
     return caught.value.code(), caught.value.details() or ""
 
 
@@ -99,16 +105,20 @@ async def test_a_result_becomes_a_model_that_can_be_taken_away(gateway: BytesGat
     request = DownloadModelVersionRequest(name=f"{PARENT}/models/iris/versions/latest")
     content = b"".join([piece.data async for piece in gateway.model.DownloadModelVersion(request)])
     with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        files = {entry.name: tar.extractfile(entry).read() for entry in tar.getmembers()}  # type: ignore[union-attr]
+        files = {entry.name: _content(tar, entry) for entry in tar.getmembers()}
     assert files == with_manifest(result_files(), record)
+
+
+def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(entry)
+    assert file is not None
+    return file.read()
 
 
 async def test_a_result_is_saved_once_however_often_it_is_sent(gateway: BytesGateway) -> None:
     record = await keep(gateway, a_saving_record())
     bundle = await upload_all(gateway, with_manifest(result_files(), record))
-    answers = await asyncio.gather(
-        *(gateway.result.CommitResult(commit_request(record, bundle)) for _ in range(32))
-    )
+    answers = await asyncio.gather(*(gateway.result.CommitResult(commit_request(record, bundle)) for _ in range(32)))
     dispositions = [answer.disposition for answer in answers]
     assert dispositions.count(ACCEPTED) == 1
     assert dispositions.count(DUPLICATE) == 31
@@ -134,19 +144,20 @@ async def test_a_registration_is_told_once(gateway: BytesGateway) -> None:
     assert json.loads(message.data)["data"]["number"] == 1
 
 
-async def test_a_version_that_a_crash_left_out_is_made_up_for(gateway: BytesGateway) -> None:
+async def test_a_version_that_a_crash_left_out_is_made_up_for(
+    gateway: BytesGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The job's record said SUCCEEDED, and then the gateway was killed: the registrar finds it."""
     record = await keep(gateway, a_saving_record())
     bundle = await upload_all(gateway, with_manifest(result_files(), record))
-    registered = gateway.registrar.register
-    gateway.registrar.register = _die  # type: ignore[method-assign]
+    monkeypatch.setattr(gateway.registrar, "register", _die)
     gateway.background["registrar"].cancel()
     assert (await refusal(gateway.result.CommitResult(commit_request(record, bundle))))[0] is grpc.StatusCode.INTERNAL
     found = await refusal(gateway.model.GetModel(GetModelRequest(name=f"{PARENT}/models/iris")))
     assert found[0] is grpc.StatusCode.NOT_FOUND
 
     # The host's retry makes up for it, and hears DUPLICATE.
-    gateway.registrar.register = registered  # type: ignore[method-assign]
+    monkeypatch.undo()
     answer = await gateway.result.CommitResult(commit_request(record, bundle))
     assert answer.disposition == DUPLICATE
     model = await gateway.model.GetModel(GetModelRequest(name=f"{PARENT}/models/iris"))
@@ -157,11 +168,13 @@ async def _die(record: JobRecord) -> None:
     raise RuntimeError(record.job.name)
 
 
-async def test_the_registrar_finds_a_succeeded_job_without_its_version(tmp_path: Path, nats_bus: NatsBus) -> None:
+async def test_the_registrar_finds_a_succeeded_job_without_its_version(
+    tmp_path: Path, nats_bus: NatsBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with bytes_gateway(tmp_path, bus=nats_bus) as gateway:
         record = await keep(gateway, a_saving_record())
         gateway.background["registrar"].cancel()
-        gateway.registrar.register = _die  # type: ignore[method-assign]
+        monkeypatch.setattr(gateway.registrar, "register", _die)
         bundle = await upload_all(gateway, with_manifest(result_files(), record))
         await refusal(gateway.result.CommitResult(commit_request(record, bundle)))
     async with bytes_gateway(tmp_path, bus=nats_bus) as gateway:
@@ -274,12 +287,14 @@ async def test_bytes_that_have_gone_bad_are_not_served_and_can_be_sent_again(gat
     path.chmod(0o600)
     path.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
 
-    request = DownloadModelVersionRequest(name=f"{PARENT}/models/iris/versions/1")
-    received = b""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    received = bytearray()
+
+    async def download() -> None:
+        request = DownloadModelVersionRequest(name=f"{PARENT}/models/iris/versions/1")
         async for piece in gateway.model.DownloadModelVersion(request):
-            received += piece.data
-    assert caught.value.code() is grpc.StatusCode.DATA_LOSS
+            received.extend(piece.data)
+
+    assert (await refusal(download()))[0] is grpc.StatusCode.DATA_LOSS
     assert weights[-100:-1] not in received
 
     # It is not served by any other way either, and whoever still has it can mend it.
@@ -326,3 +341,54 @@ async def test_telemetry_keeps_lines_once_and_publishes_the_newest_progress(gate
     stale = ReportTelemetryRequest(job=record.job.name, attempt=2, host=record.job.host, lines=lines)
     code, _ = await refusal(gateway.result.ReportTelemetry(iter([stale])))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_key_of_another_project_gets_nowhere_on_any_method(gateway: BytesGateway) -> None:
+    """P29. Whether there is something makes no difference to the answer."""
+    record = await keep(gateway, a_saving_record())
+    await commit(gateway, record)
+    await gateway.dataset.CreateDataset(await _a_new_dataset(gateway))
+    gateway.keys.principals["stranger"] = Principal(
+        key_id="k2", user_id="eve", scopes=frozenset({"admin"}), projects=frozenset({"other"})
+    )
+    digest = sha256_of(b"a,b\n1,2\n3,4\n")
+    bundle = Bundle(digest=digest, artifacts=[Artifact(path="manifest.json", digest=digest, size_bytes=1)])
+    model, version = f"{PARENT}/models/iris", f"{PARENT}/models/iris/versions/1"
+    key = (("x-api-key", "stranger"),)
+    new = CreateDatasetRequest(parent=PARENT, digest=digest, file_name="x.csv")
+    calls: list[Awaitable[object]] = [
+        gateway.blob.FindMissingBlobs(FindMissingBlobsRequest(parent=PARENT, digests=[digest]), metadata=key),
+        gateway.blob.QueryUpload(QueryUploadRequest(parent=PARENT, digest=digest), metadata=key),
+        _whole(gateway.blob.DownloadBlob(DownloadBlobRequest(parent=PARENT, digest=digest), metadata=key)),
+        gateway.blob.UploadBlob(upload_messages(b"x"), metadata=key),
+        gateway.dataset.CreateDataset(new, metadata=key),
+        gateway.dataset.GetDataset(GetDatasetRequest(name=f"{PARENT}/datasets/pairs"), metadata=key),
+        gateway.dataset.ListDatasets(ListDatasetsRequest(parent=PARENT), metadata=key),
+        gateway.dataset.PreviewDataset(PreviewDatasetRequest(name=f"{PARENT}/datasets/pairs"), metadata=key),
+        gateway.model.GetModel(GetModelRequest(name=model), metadata=key),
+        gateway.model.GetModelVersion(GetModelVersionRequest(name=version), metadata=key),
+        gateway.model.ListModels(ListModelsRequest(parent=PARENT), metadata=key),
+        _whole(gateway.model.DownloadModelVersion(DownloadModelVersionRequest(name=version), metadata=key)),
+        gateway.result.CommitResult(commit_request(record, bundle), metadata=key),
+        gateway.result.CommitCheckpoint(checkpoint_request(record, bundle, 1), metadata=key),
+        gateway.result.ReportTelemetry(iter([_a_report(record)]), metadata=key),
+    ]
+    answers = {await refusal(call) for call in calls}
+    assert {code for code, _ in answers} == {grpc.StatusCode.PERMISSION_DENIED}
+    assert len(answers) == 1
+
+
+async def _whole(stream: AsyncIterable[object]) -> None:
+    """Read a stream to its end."""
+    async for _ in stream:
+        pass
+
+
+async def _a_new_dataset(gateway: BytesGateway) -> CreateDatasetRequest:
+    table = b"a,b\n1,2\n3,4\n"
+    await upload(gateway, table)
+    return CreateDatasetRequest(parent=PARENT, digest=sha256_of(table), file_name="pairs.csv")
+
+
+def _a_report(record: JobRecord) -> ReportTelemetryRequest:
+    return ReportTelemetryRequest(job=record.job.name, attempt=record.job.attempt, host=record.job.host)

@@ -37,7 +37,8 @@ def test_services_live_in_files_of_their_own_name(files: list[FileDescriptor]) -
 def test_every_reason_is_fit_for_error_info_and_names_one_error() -> None:
     """AIP-193: UPPER_SNAKE_CASE, at most 63 characters; a client tells errors apart by nothing else."""
     errors = _subclasses(HeadwayError)
-    reasons = [error.reason for error in errors]
+    # A finer class for our own code may share the reason of its parent; the wire does not tell them apart.
+    reasons = [error.reason for error in errors if "reason" in vars(error)]
     unfit = [reason for reason in reasons if not re.fullmatch(r"[A-Z][A-Z0-9_]{0,61}[A-Z0-9]", reason)]
     assert unfit == []
     assert sorted(set(reasons)) == sorted(reasons)

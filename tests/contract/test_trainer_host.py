@@ -50,6 +50,7 @@ from tests.contract.host_doubles import (
     serving_scheduler,
     toy_order,
 )
+from tests.contract.link import linked
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.outbox import Outbox
 
@@ -192,9 +193,7 @@ async def test_a_cancelled_attempt_stops(
     assert gateway.commits == []
 
 
-async def test_a_scheduler_that_is_away_costs_a_running_attempt_nothing(
-    tmp_path: Path, gateway: FakeGateway
-) -> None:
+async def test_a_scheduler_that_is_away_costs_a_running_attempt_nothing(tmp_path: Path, gateway: FakeGateway) -> None:
     """P17."""
     port = free_port()
     first, second = FakeScheduler(), FakeScheduler()
@@ -282,7 +281,7 @@ async def test_a_host_that_is_told_to_end_stops_its_attempts_and_says_so(
     assert not any(is_alive(process) for process in family)
 
 
-async def test_a_host_that_is_told_to_end_twice_or_with_a_deaf_child_ends_in_time(
+async def test_a_host_that_is_told_to_end_with_a_deaf_child_ends_in_time(
     host: HostProcess, scheduler: FakeScheduler
 ) -> None:
     key = scheduler.order(toy_order(num_steps=1000, step_seconds=0.05, deaf=True))
@@ -292,6 +291,7 @@ async def test_a_host_that_is_told_to_end_twice_or_with_a_deaf_child_ends_in_tim
     begin = loop.time()
     assert await stopped(host) == 0
     assert loop.time() - begin < 10
+    assert scheduler.outcome(key) == ATTEMPT_OUTCOME_LOST, "its last word must still be heard"
     assert not any(is_alive(process) for process in family)
 
 
@@ -324,9 +324,7 @@ async def test_operators_can_ask_the_host_itself(host: HostProcess, scheduler: F
         assert [AttemptKey.of(report) for report in listed.attempts] == [key]
         found = await answer(stub.GetAttempt(GetAttemptRequest(job=key.job, attempt=1)))
         assert found.phase == ATTEMPT_PHASE_UPLOADING
-        pieces = [
-            piece.data async for piece in responses(stub.FetchResult(FetchResultRequest(job=key.job, attempt=1)))
-        ]
+        pieces = [piece.data async for piece in responses(stub.FetchResult(FetchResultRequest(job=key.job, attempt=1)))]
         with tarfile.open(fileobj=BytesIO(b"".join(pieces))) as archive:
             sizes = {member.name: member.size for member in archive}
             assert sizes["weights.bin"] == 1_000_000
@@ -408,3 +406,59 @@ def peak_memory(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
+
+
+async def test_a_slow_link_delays_the_result_and_neither_heartbeats_nor_log_lines(
+    tmp_path: Path, scheduler: FakeScheduler, gateway: FakeGateway
+) -> None:
+    """F34."""
+    key = a_result_in_the_outbox(tmp_path / "home" / "hosts" / "h1" / "outbox", 400_000)
+    async with serving_scheduler(scheduler) as ours, serving_gateway(gateway) as theirs, linked(theirs) as link:
+        link.bytes_per_second, link.delay_seconds = 100_000, 0.1
+        with running_host(tmp_path / "home", ours, link.address):
+            await joined(scheduler)
+            await eventually(lambda: "UploadBlob" in gateway.calls, timeout_seconds=10)
+            num_messages = len(scheduler.messages)
+            await asyncio.sleep(1)
+            assert len(scheduler.messages) >= num_messages + 2
+            other = scheduler.order(toy_order(num_steps=1000, step_seconds=0.05))
+            await eventually(lambda: gateway.lines.get(other), timeout_seconds=3)
+            assert gateway.commits == []
+            assert await ended(scheduler, key) == ATTEMPT_OUTCOME_SUCCEEDED
+
+
+async def test_torn_connections_delay_and_lose_nothing(
+    tmp_path: Path, scheduler: FakeScheduler, gateway: FakeGateway
+) -> None:
+    """F35."""
+    key = a_result_in_the_outbox(tmp_path / "home" / "hosts" / "h1" / "outbox", 3_000_000)
+    async with serving_scheduler(scheduler) as ours, serving_gateway(gateway) as theirs:
+        async with linked(ours) as up, linked(theirs) as across:
+            across.bytes_per_second = 5_000_000
+            with running_host(tmp_path / "home", up.address, across.address) as host:
+                await joined(scheduler)
+                before = psutil.Process(host.pid).num_fds()
+                for _ in range(30):
+                    await asyncio.sleep(0.1)
+                    up.reset()
+                    across.reset()
+                assert await ended(scheduler, key) == ATTEMPT_OUTCOME_SUCCEEDED
+                assert psutil.Process(host.pid).num_fds() <= before + 10
+    assert len({commit.bundle.digest for commit in gateway.commits}) == 1
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_flipped_bits_never_become_a_result(
+    tmp_path: Path, scheduler: FakeScheduler, gateway: FakeGateway, seed: int
+) -> None:
+    """F36: plain TCP has no check of its own worth the name."""
+    key = a_result_in_the_outbox(tmp_path / "home" / "hosts" / "h1" / "outbox", 2_000_000)
+    async with serving_scheduler(scheduler) as ours, serving_gateway(gateway) as theirs:
+        async with linked(theirs, seed) as link:
+            link.corrupted_share = 0.02
+            with running_host(tmp_path / "home", ours, link.address):
+                await eventually(lambda: link.num_corrupted >= 5 or gateway.commits, timeout_seconds=30)
+                link.corrupted_share = 0.0
+                assert await ended(scheduler, key) == ATTEMPT_OUTCOME_SUCCEEDED
+    assert all(sha256_of(content) == digest for digest, content in gateway.blobs.items())
+    assert {commit.job for commit in gateway.commits} == {key.job}

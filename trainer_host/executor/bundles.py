@@ -1,6 +1,5 @@
 """Closes a bundle: the attempt's log, the manifest, and the list of artifacts."""
 
-import hashlib
 import json
 import platform
 import shutil
@@ -10,10 +9,11 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
-from headway.contract.digests import digest_of_hash, sha256_of
+from headway.contract.digests import sha256_of
 from headway.contract.limits import ARTIFACTS_MAX
 from headway.contract.manifest import MANIFEST_PATH, Manifest, ManifestArtifact, ManifestInput
 from headway.contract.recipes import FatalFailure
+from headway.runtime.blobs.blob_file import digest_of_file
 from trainer_host.child_messages import ArtifactFile
 from trainer_host.executor.attempts import AttemptSession
 from trainer_host.executor.reproducible import NumericSettings
@@ -58,11 +58,9 @@ def close_bundle(session: AttemptSession, settings: NumericSettings) -> tuple[Ar
 
 
 def _artifact(folder: Path, path: Path) -> ArtifactFile:
-    with path.open("rb") as file:
-        running = hashlib.file_digest(file, "sha256")
     return ArtifactFile(
         path=path.relative_to(folder).as_posix(),
-        digest=digest_of_hash(running),
+        digest=digest_of_file(path),
         size_bytes=path.stat().st_size,
         media_type=MEDIA_TYPES.get(path.suffix, OTHER_MEDIA_TYPE),
     )

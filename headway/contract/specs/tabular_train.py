@@ -327,6 +327,11 @@ def resolve(spec: TabularTrainSpec, prefix: str = "tabular_train") -> TabularTra
     check_common_bounds(spec, prefix)
     check_mode(spec, prefix)
     check_hidden_config(spec, prefix)
+    return with_defaults(spec)
+
+
+def with_defaults(spec: TabularTrainSpec) -> TabularTrain:
+    """A spec that was checked before, with its defaults filled in; checks nothing."""
     return TabularTrain(
         target_column=spec.target_column,
         sheet_name=spec.sheet_name,

@@ -1,4 +1,5 @@
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from headway.client import FolderInUse, Patience
 from headway.client.downloads import Downloads
 from headway.contract.errors import DigestMismatch, InvalidManifest
 from headway.v1.jobs_pb2 import Artifact, Bundle
-from tests.unit.client.scripted_blobs import ScriptedBlobs, blob_channel, digest
+from tests.scripted_blobs import ScriptedBlobs, blob_channel, digest
 from tests.unit.client.scripted_gateway import InstantClock
 
 WEIGHTS = random.Random(1).randbytes(10_000)
@@ -23,8 +24,9 @@ def bundle(files: dict[str, bytes] | None = None) -> Bundle:
     )
 
 
-def store(**kwargs: list[int]) -> ScriptedBlobs:
-    return ScriptedBlobs(blobs={digest(content): content for content in FILES.values()}, **kwargs)
+def store(break_after: Sequence[int] = ()) -> ScriptedBlobs:
+    blobs = {digest(content): content for content in FILES.values()}
+    return ScriptedBlobs(blobs=blobs, break_after=list(break_after))
 
 
 async def fetch(blobs: ScriptedBlobs, wanted: Bundle, folder: Path) -> None:
@@ -43,7 +45,7 @@ async def test_every_file_of_a_bundle_arrives(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["model"]
 
 
-async def test_a_broken_download_goes_on_where_it_stands(tmp_path: Path) -> None:
+async def test_a_broken_download_is_taken_up_again(tmp_path: Path) -> None:
     blobs = store(break_after=[4000])
     await fetch(blobs, bundle({"model.safetensors": WEIGHTS}), tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == WEIGHTS

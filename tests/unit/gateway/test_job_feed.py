@@ -115,6 +115,48 @@ async def test_a_restart_goes_on_and_lists_what_was_acknowledged_before_p23(memo
     await second.stop()
 
 
+class SlowBus:
+    """A bus whose feeds open only when they are let."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self.gate = asyncio.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._bus, name)
+
+    def feed(self, *given: object, **named: object) -> "SlowFeed":
+        return SlowFeed(self._bus.feed(*given, **named), self.gate)
+
+
+class SlowFeed:
+    def __init__(self, feed: object, gate: asyncio.Event) -> None:
+        self._feed = feed
+        self._gate = gate
+
+    async def __aenter__(self) -> object:
+        await self._gate.wait()
+        return await self._feed.__aenter__()
+
+    async def __aexit__(self, *given: object) -> None:
+        await self._feed.__aexit__(*given)
+
+
+async def test_a_list_right_after_a_restart_waits_for_what_was_acknowledged_before_p23(
+    memory_bus: MemoryBus, path: Path
+) -> None:
+    record = a_record()
+    await memory_bus.records(JOBS, JobRecord).create(key(record), record)
+    bus = SlowBus(memory_bus)
+    follower = await start(bus, path)
+    listing = asyncio.ensure_future(follower.total())
+    await asyncio.sleep(0.1)
+    assert not listing.done(), "the list should not be answered from rows that are known to be too few"
+    bus.gate.set()
+    assert await listing == 1
+    await follower.stop()
+
+
 async def test_the_queue_is_known_after_a_restart_b22(memory_bus: MemoryBus, path: Path) -> None:
     first = await start(memory_bus, path)
     for _ in range(3):

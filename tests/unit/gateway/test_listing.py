@@ -27,8 +27,8 @@ def asked(filter_text: str = "", *, size: int = 0, token: str = "", order_by: st
     return Asked(parent, size, token, filter_text, order_by)
 
 
-def names(filter_text: str, **how: str) -> list[str]:
-    return [thing[0] for thing in list_page(LISTED, THINGS, asked(filter_text, **how)).entries]
+def names(filter_text: str, order_by: str = "") -> list[str]:
+    return [thing[0] for thing in list_page(LISTED, THINGS, asked(filter_text, order_by=order_by)).entries]
 
 
 @pytest.mark.parametrize(

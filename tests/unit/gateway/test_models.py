@@ -103,9 +103,15 @@ async def test_a_tar_file_holds_the_files_and_is_always_the_same(gateway: BytesG
     assert tars[0] == tars[1]
     with tarfile.open(fileobj=io.BytesIO(tars[0])) as tar:
         members = tar.getmembers()
-        found = {member.name: tar.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+        found = {member.name: _content(tar, member) for member in members}
     assert found == FILES
     assert all(member.isreg() and member.mode == 0o644 for member in members)
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member)
+    assert file is not None
+    return file.read()
 
 
 async def test_a_tar_file_ends_before_the_last_byte_of_a_bad_file(gateway: BytesGateway) -> None:

@@ -87,4 +87,5 @@ def test_a_negative_time_to_the_end_is_not_told(seconds: int) -> None:
 
 def test_a_phase_of_a_later_version_is_left_out() -> None:
     before = clamped(Progress(phase=ATTEMPT_PHASE_TRAINING), None, 1, NOW)
-    assert clamped(Progress(phase=99), before, 1, NOW).phase == ATTEMPT_PHASE_TRAINING  # type: ignore[arg-type]
+    later = Progress.FromString(b"\x10\x63")  # Field 2, phase: 99.
+    assert clamped(later, before, 1, NOW).phase == ATTEMPT_PHASE_TRAINING

@@ -7,12 +7,14 @@ from gateway.bucket_index import BucketIndex
 from gateway.model_versions import version_name
 from gateway.registrar import Registrar
 from headway.contract.ids import JobName
-from headway.contract.subjects import EVENTS, JOBS, MODELS, model_event_subject
+from headway.contract.subjects import BUCKETS, EVENTS, JOBS, MODELS, STREAMS, model_event_subject
 from headway.contract.transitions import commit_result
 from headway.runtime.bus import Bus
 from headway.runtime.clock import SystemClock
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_record
+from headway.testing.clock import ManualClock
 from headway.testing.eventually import eventually
+from headway.testing.memory_bus import MemoryBus
 from headway.v1.jobs_pb2 import Artifact, Bundle, JobResult
 from headway.v1.records_pb2 import JobRecord, ModelRecord
 
@@ -67,22 +69,37 @@ async def test_a_job_that_saves_nothing_makes_nothing(bus: Bus, registrar: Regis
     assert await versions(bus) == []
 
 
-async def test_a_crash_before_the_event_is_made_up_for(bus: Bus, registrar: Registrar) -> None:
+async def test_a_crash_before_the_event_is_made_up_for(
+    bus: Bus, registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = a_saved_record()
-    tell = registrar._tell
 
     async def die(_: object) -> None:
         raise RuntimeError
 
-    registrar._tell = die  # type: ignore[method-assign]
+    monkeypatch.setattr(registrar, "_tell", die)
     with pytest.raises(RuntimeError):
         await registrar.register(record)
-    registrar._tell = tell  # type: ignore[method-assign]
+    monkeypatch.undo()
     await registrar.register(record)
     message = await bus.last_message(EVENTS, SUBJECT)
     assert message is not None
     assert json.loads(message.data)["data"]["run_id"] == JobName.parse(record.job.name).job_id
     assert await versions(bus) == [1]
+
+
+async def test_a_job_that_comes_again_much_later_is_not_told_of_again() -> None:
+    """The server forgets message ids after minutes; a durable consumer can bring a job again after days."""
+    clock = ManualClock()
+    bus = MemoryBus(clock)
+    await bus.provision(BUCKETS, STREAMS)
+    index = BucketIndex(bus, MODELS, ModelRecord, clock)
+    registrar = Registrar(bus, bus.records(MODELS, ModelRecord), index, clock)
+    record = a_saved_record()
+    await registrar.register(record)
+    await clock.advance(86_400)
+    await registrar.register(record)
+    assert (await bus.stream_state(EVENTS)).last_sequence == 1
 
 
 async def test_the_bucket_itself_brings_what_a_crash_left_undone(bus: Bus, registrar: Registrar) -> None:

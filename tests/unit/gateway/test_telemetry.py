@@ -57,10 +57,14 @@ async def bench(memory_bus: MemoryBus, clock: ManualClock) -> AsyncIterator[Benc
     async with asyncio.TaskGroup() as group:
         with acting_as(ANYBODY):
             yield Bench(memory_bus, clock, Tasks(group))
+        # What still waits for its moment has it now.
+        await clock.advance(1)
 
 
 async def stream(messages: Iterable[ReportTelemetryRequest]) -> AsyncIterator[ReportTelemetryRequest]:
     for message in messages:
+        # Whatever publishes gets its turn.
+        await asyncio.sleep(0)
         yield message
 
 

@@ -293,6 +293,20 @@ async def test_a_full_disk_is_waited_out_with_the_result_in_hand(
     assert failures == []
 
 
+async def test_a_cancellation_ends_the_wait_for_a_full_disk(
+    world: World, order: AttemptOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outbox_module, "fsync_tree", full)
+    await finish(await begun(world, order))
+    await asyncio.sleep(0.05)
+    assert world.supervisor.num_running == 1
+    world.apply(stop=(stop(order, AttemptStop.REASON_CANCEL),))
+    assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_CANCELLED
+
+
 async def test_a_fault_of_the_host_is_told_and_tried_again_elsewhere(
     world: World, order: AttemptOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

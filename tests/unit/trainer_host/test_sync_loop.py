@@ -120,6 +120,15 @@ async def test_a_connection_on_which_no_answer_comes_is_given_up(world: World, s
         await eventually(lambda: len(scheduler.messages) > num_messages)
 
 
+async def test_a_scheduler_that_takes_the_call_and_never_answers_is_called_again(
+    world: World, scheduler: FakeScheduler
+) -> None:
+    scheduler.is_silent = True
+    async with serving_scheduler(scheduler) as address, synchronizing(world, address) as sync:
+        sync._silence_seconds = 0.2
+        await eventually(lambda: scheduler.num_streams >= 3)
+
+
 async def test_a_refused_host_keeps_asking(world: World, scheduler: FakeScheduler) -> None:
     """Another boot of this host id is still believed to live; its lease will run out."""
     scheduler.refusals = [HostIdInUse("another boot is live") for _ in range(3)]

@@ -55,19 +55,6 @@ async def test_what_the_gateway_has_is_not_sent_again(uploads: Uploads, gateway:
     assert gateway.calls == ["FindMissingBlobs"]
 
 
-async def test_a_broken_upload_goes_on_where_it_was(uploads: Uploads, gateway: FakeGateway, folder: Path) -> None:
-    gateway.faults.cut_upload_after_bytes = MIB
-    with pytest.raises(RemoteError):
-        await uploads.send_bundle("projects/p", the_bundle(), folder)
-    digest = sha256_of(FILES["model.safetensors"])
-    kept = len(gateway.parts[digest])
-    assert kept >= MIB
-    gateway.upload_offsets.clear()
-    await uploads.send_bundle("projects/p", the_bundle(), folder)
-    assert kept in gateway.upload_offsets
-    assert gateway.blobs[digest] == FILES["model.safetensors"]
-
-
 @pytest.mark.parametrize("method", ["FindMissingBlobs", "UploadBlob"])
 async def test_the_error_of_the_gateway_is_the_error(
     uploads: Uploads, gateway: FakeGateway, folder: Path, method: str
@@ -76,12 +63,6 @@ async def test_the_error_of_the_gateway_is_the_error(
     with pytest.raises(RemoteError) as raised:
         await uploads.send_bundle("projects/p", the_bundle(), folder)
     assert raised.value.reason == "STORE_UNAVAILABLE"
-
-
-async def test_a_missing_file_is_an_error_of_the_disk(uploads: Uploads, folder: Path) -> None:
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(FileNotFoundError):
-        await uploads.send_bundle("projects/p", the_bundle(), folder)
 
 
 async def test_damage_is_told_from_other_errors(uploads: Uploads, gateway: FakeGateway, folder: Path) -> None:

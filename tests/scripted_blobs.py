@@ -1,5 +1,7 @@
 """A blob store in memory that breaks streams where a test says so: real gRPC, real gzip."""
 
+from __future__ import annotations  # the contexts of grpc.aio are generic in their stubs only
+
 import hashlib
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -36,6 +38,7 @@ class ScriptedBlobs(BlobServiceServicer):
         break_after: bytes (encoded on upload, plain on download) after which the next streams break; one a stream.
         offsets: at which uploads and downloads began.
         sizes: of the chunks that came.
+        asked: digests that QueryUpload was called for.
     """
 
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -43,19 +46,26 @@ class ScriptedBlobs(BlobServiceServicer):
     break_after: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     async def FindMissingBlobs(  # noqa: N802 - gRPC's name
-        self, request: FindMissingBlobsRequest, context: grpc.aio.ServicerContext
+        self, request: FindMissingBlobsRequest, context: object
     ) -> FindMissingBlobsResponse:
         return FindMissingBlobsResponse(missing_digests=[one for one in request.digests if one not in self.blobs])
 
-    async def QueryUpload(self, request: QueryUploadRequest, context: grpc.aio.ServicerContext) -> QueryUploadResponse:  # noqa: N802 - gRPC's name
-        return QueryUploadResponse(committed_size_bytes=len(self.parts.get(request.digest, b"")))
+    async def QueryUpload(self, request: QueryUploadRequest, context: object) -> QueryUploadResponse:  # noqa: N802 - gRPC's name
+        self.asked.append(request.digest)
+        kept = self.parts.get(request.digest, b"")
+        return QueryUploadResponse(committed_size_bytes=len(kept), complete=request.digest in self.blobs)
 
     async def UploadBlob(  # noqa: N802 - gRPC's name
-        self, request_iterator: AsyncIterator[UploadBlobRequest], context: grpc.aio.ServicerContext
+        self,
+        request_iterator: AsyncIterator[UploadBlobRequest],
+        context: grpc.aio.ServicerContext[UploadBlobRequest, UploadBlobResponse],
     ) -> UploadBlobResponse:
         header = (await anext(request_iterator)).header
+        if header.digest in self.blobs:
+            return UploadBlobResponse(digest=header.digest, size_bytes=header.size_bytes, existed=True)
         self.offsets.append(header.offset_bytes)
         limit = self.break_after.pop(0) if self.break_after else None
         decoder = zlib.decompressobj(31)
@@ -74,14 +84,18 @@ class ScriptedBlobs(BlobServiceServicer):
         self.blobs[header.digest] = content
         return UploadBlobResponse(digest=header.digest, size_bytes=len(content))
 
-    async def DownloadBlob(self, request: DownloadBlobRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802 - gRPC's name
+    async def DownloadBlob(  # noqa: N802 - gRPC's name
+        self,
+        request: DownloadBlobRequest,
+        context: grpc.aio.ServicerContext[DownloadBlobRequest, DownloadBlobResponse],
+    ) -> AsyncIterator[DownloadBlobResponse]:
         self.offsets.append(request.offset_bytes)
         rest = self.blobs[request.digest][request.offset_bytes :]
         limit = self.break_after.pop(0) if self.break_after else None
         for start in range(0, len(rest), 1000):
             if limit is not None and start >= limit:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "as the script says")
-            await context.write(DownloadBlobResponse(data=rest[start : start + 1000]))
+            yield DownloadBlobResponse(data=rest[start : start + 1000])
 
 
 @asynccontextmanager
