@@ -1,7 +1,7 @@
 """The half of the gateway that keeps bytes, in this process, behind a real gRPC server on a free port."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,31 +79,43 @@ class Tasks:
 
 
 @dataclass
-class BytesGateway:
-    """What a test may touch."""
+class Parts:
+    """What the servicers are made of."""
 
-    address: str
-    channel: grpc.aio.Channel
-    keys: Keys
     bus: Bus
     threads: DiskThreads
     blobs: BlobStore
     uploads: Uploads
-    datasets: DatasetStore
     reader: TableReader
     intake: Intake
-    model_store: ModelStore
+    datasets: DatasetStore
     registrar: Registrar
     commits: Commits
+    telemetry: Telemetry
+    model_store: ModelStore
     jobs: Records[JobRecord]
     models: Records[ModelRecord]
+    logs: JobLogs
+    loops: dict[str, Callable[[], Coroutine[object, object, None]]]
+
+
+@dataclass
+class BytesGateway(Parts):
+    """What a test may touch."""
+
+    home: Path
+    address: str
+    keys: Keys
     blob: "BlobServiceAsyncStub"
     dataset: "DatasetServiceAsyncStub"
     result: "ResultServiceAsyncStub"
     model: "ModelServiceAsyncStub"
-    home: Path
-    data: Path
     background: dict[str, asyncio.Task[None]]
+
+    @property
+    def data(self) -> Path:
+        """The data root."""
+        return self.home / "data"
 
 
 @asynccontextmanager
@@ -113,87 +125,72 @@ async def bytes_gateway(
     """Serve for the length of the block; the same home again continues with its blobs."""
     clock = clock or SystemClock()
     bus = bus or MemoryBus(clock)
-    settings = settings or BlobSettings()
     await bus.provision(BUCKETS, STREAMS)
-    data = home / "data"
-    data.mkdir(parents=True, exist_ok=True)
+    (home / "data").mkdir(parents=True, exist_ok=True)
     keys = Keys()
     async with DiskThreads() as threads, asyncio.TaskGroup() as group:
-        tasks = Tasks(group)
-        blobs = BlobStore(home / "gateway" / "blobs", settings)
-        await threads.run(blobs.prepare)
-        uploads = Uploads(blobs, threads, clock, settings)
-        reader = TableReader(blobs, threads, Prober())
-        intake = Intake(blobs, threads, tasks)
-        sources = DatasetSources(blobs, DataRoot(data), intake, reader, threads)
-        datasets_index = BucketIndex(bus, DATASETS, DatasetRecord, clock)
-        datasets = DatasetStore(bus.records(DATASETS, DatasetRecord), datasets_index, sources, clock)
-        models_index = BucketIndex(bus, MODELS, ModelRecord, clock)
-        model_records = bus.records(MODELS, ModelRecord)
-        registrar = Registrar(bus, model_records, models_index, clock)
-        jobs = bus.records(JOBS, JobRecord)
-        registrations = Registrations(registrar, tasks)
-        commits = Commits(jobs, blobs, registrations, threads, clock)
-        logs = JobLogs(home / "gateway" / "logs")
-        telemetry = Telemetry(jobs, ProgressOutlet(bus, clock, tasks), logs, clock, Redactor().clean)
-        models = ModelStore(model_records, models_index, blobs, threads, registrations)
-        server = GrpcServer("127.0.0.1:0", authenticator=keys, scopes=METHOD_SCOPES)
-        server.add(
-            add_BlobServiceServicer_to_server,
-            BlobService(blobs, uploads, threads),
-            _service(blobs_service_pb2.DESCRIPTOR, "BlobService"),
-        )
-        server.add(
-            add_DatasetServiceServicer_to_server,
-            DatasetService(datasets, reader),
-            _service(datasets_service_pb2.DESCRIPTOR, "DatasetService"),
-        )
-        server.add(
-            add_ResultServiceServicer_to_server,
-            ResultService(commits, telemetry),
-            _service(results_service_pb2.DESCRIPTOR, "ResultService"),
-        )
-        server.add(
-            add_ModelServiceServicer_to_server,
-            ModelService(models, blobs, threads),
-            _service(models_service_pb2.DESCRIPTOR, "ModelService"),
-        )
-        background = {
-            name: group.create_task(run(), name=name)
-            for name, run in (
-                ("datasets index", datasets_index.run),
-                ("models index", models_index.run),
-                ("registrar", registrar.run),
-            )
-        }
-        async with server, grpc.aio.insecure_channel(server.address) as channel:
+        parts = _parts(home, bus, clock, settings or BlobSettings(), threads, Tasks(group))
+        await threads.run(parts.blobs.prepare)
+        background = {name: group.create_task(run(), name=name) for name, run in parts.loops.items()}
+        async with _server(parts, keys) as server, grpc.aio.insecure_channel(server.address) as channel:
             yield BytesGateway(
+                **vars(parts),
+                home=home,
                 address=server.address,
-                channel=channel,
                 keys=keys,
-                bus=bus,
-                threads=threads,
-                blobs=blobs,
-                uploads=uploads,
-                datasets=datasets,
-                reader=reader,
-                intake=intake,
-                model_store=models,
-                registrar=registrar,
-                commits=commits,
-                jobs=jobs,
-                models=model_records,
                 blob=BlobServiceStub(channel),
                 dataset=DatasetServiceStub(channel),
                 result=ResultServiceStub(channel),
                 model=ModelServiceStub(channel),
-                home=home,
-                data=data,
                 background=background,
             )
         for task in background.values():
             task.cancel()
-        await logs.aclose()
+        await parts.logs.aclose()
+
+
+def _parts(home: Path, bus: Bus, clock: Clock, settings: BlobSettings, threads: DiskThreads, tasks: Tasks) -> Parts:
+    blobs = BlobStore(home / "gateway" / "blobs", settings)
+    reader, intake = TableReader(blobs, threads, Prober()), Intake(blobs, threads, tasks)
+    sources = DatasetSources(blobs, DataRoot(home / "data"), intake, reader, threads)
+    datasets_index = BucketIndex(bus, DATASETS, DatasetRecord, clock)
+    models_index = BucketIndex(bus, MODELS, ModelRecord, clock)
+    jobs, models = bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord)
+    registrar = Registrar(bus, models, models_index, clock)
+    registrations = Registrations(registrar, tasks)
+    logs = JobLogs(home / "gateway" / "logs")
+    return Parts(
+        bus=bus,
+        threads=threads,
+        blobs=blobs,
+        uploads=Uploads(blobs, threads, clock, settings),
+        reader=reader,
+        intake=intake,
+        datasets=DatasetStore(bus.records(DATASETS, DatasetRecord), datasets_index, sources, clock),
+        registrar=registrar,
+        commits=Commits(jobs, blobs, registrations, threads, clock),
+        telemetry=Telemetry(jobs, ProgressOutlet(bus, clock, tasks), logs, clock, Redactor().clean),
+        model_store=ModelStore(models, models_index, blobs, threads, registrations),
+        jobs=jobs,
+        models=models,
+        logs=logs,
+        loops={"datasets index": datasets_index.run, "models index": models_index.run, "registrar": registrar.run},
+    )
+
+
+def _server(parts: Parts, keys: Keys) -> GrpcServer:
+    server = GrpcServer("127.0.0.1:0", authenticator=keys, scopes=METHOD_SCOPES)
+    blobs = BlobService(parts.blobs, parts.uploads, parts.threads)
+    server.add(add_BlobServiceServicer_to_server, blobs, _service(blobs_service_pb2.DESCRIPTOR, "BlobService"))
+    datasets = DatasetService(parts.datasets, parts.reader)
+    described = _service(datasets_service_pb2.DESCRIPTOR, "DatasetService")
+    server.add(add_DatasetServiceServicer_to_server, datasets, described)
+    results = ResultService(parts.commits, parts.telemetry)
+    described = _service(results_service_pb2.DESCRIPTOR, "ResultService")
+    server.add(add_ResultServiceServicer_to_server, results, described)
+    models = ModelService(parts.model_store, parts.blobs, parts.threads)
+    server.add(add_ModelServiceServicer_to_server, models, _service(models_service_pb2.DESCRIPTOR, "ModelService"))
+    return server
 
 
 def _service(file: FileDescriptor, name: str) -> ServiceDescriptor:

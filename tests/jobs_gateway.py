@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from pydantic import SecretStr
 
 from gateway.settings import GatewaySection, GatewaySettings
 from gateway.wiring import serve
@@ -31,6 +33,10 @@ from headway.v1.jobs_pb2 import Checkpoint, Job
 from headway.v1.jobs_service_pb2 import CreateJobRequest, GetJobRequest
 from headway.v1.jobs_service_pb2_grpc import JobServiceStub
 from headway.v1.records_pb2 import HostRecord, JobRecord, KeyRecord
+from tests.proto_fields import with_fields
+
+if TYPE_CHECKING:
+    from headway.v1.jobs_service_pb2_grpc import JobServiceAsyncStub
 
 PARENT = "projects/demo"
 IRIS = "sepal,petal,species\n" + "".join(f"{row}.5,{row * 2}.25,{'abc'[row % 3]}\n" for row in range(60))
@@ -55,7 +61,7 @@ class Gateway:
     address: str
     key: str
     channel: grpc.aio.Channel
-    jobs: "JobServiceStub"
+    jobs: "JobServiceAsyncStub"
     nats: NatsServer
     bus: NatsBus
     service: Service
@@ -109,12 +115,13 @@ class Gateway:
 
 def a_spec(**changes: object) -> JobSpec:
     """A spec that is admitted."""
-    return JobSpec(tabular_train=TabularTrainSpec(**{"data_path": "iris.csv", "target_column": "species", **changes}))
+    spec = TabularTrainSpec(data_path="iris.csv", target_column="species")
+    return JobSpec(tabular_train=with_fields(spec, changes))
 
 
 def a_request(spec: JobSpec | None = None, **changes: object) -> CreateJobRequest:
     """A CreateJob that is admitted."""
-    return CreateJobRequest(parent=PARENT, job=Job(spec=spec or a_spec()), **changes)
+    return with_fields(CreateJobRequest(parent=PARENT, job=Job(spec=spec or a_spec())), changes)
 
 
 @asynccontextmanager
@@ -130,8 +137,10 @@ async def running_gateway(home: Path, nats: NatsServer, bus: NatsBus, **section:
     (home / "data").mkdir(parents=True, exist_ok=True)
     if not (home / "data" / "iris.csv").exists():
         (home / "data" / "iris.csv").write_text(IRIS)
-    chosen = GatewaySection(**{"listen": "127.0.0.1:0", "scheduler_address": "127.0.0.1:1", **section})
-    settings = GatewaySettings(home=home, nats_url=nats.url, nats_monitor_url=nats.monitor_url, gateway=chosen)
+    chosen = GatewaySection.model_validate({"listen": "127.0.0.1:0", "scheduler_address": "127.0.0.1:1", **section})
+    settings = GatewaySettings(
+        home=home, nats_url=SecretStr(nats.url), nats_monitor_url=nats.monitor_url, gateway=chosen
+    )
     async with Service("gateway") as service:
         serving = asyncio.ensure_future(serve(service, settings))
         try:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import numpy as np
 from isal import isal_zlib
+from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from headway.contract.architectures import Architecture, expected_tensors
@@ -41,7 +42,7 @@ A_SUMMARY = ResultSummary(
     headline_value=0.95,
     num_steps=30,
 )
-Numbers = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+Numbers = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
 DTYPES = {"F32": "float32", "I64": "int64"}
 
 

@@ -22,7 +22,6 @@ from headway.v1.jobs_pb2 import (
     Failure,
     FailureClass,
 )
-from headway.v1.results_service_pb2 import CommitResultRequest
 from headway.v1.scheduler_service_pb2 import AttemptOrder
 from trainer_host.attempt_failure import AttemptFailed
 from trainer_host.attempt_key import AttemptKey
@@ -36,6 +35,7 @@ from trainer_host.files import make_directory
 from trainer_host.inputs import Inputs
 from trainer_host.outbox import Outbox, OutboxEntry
 from trainer_host.retries import Pace, retrying
+from trainer_host.sole_error import sole_error
 from trainer_host.stop_request import Stopped, StopReason, StopRequest
 from trainer_host.telemetry import AttemptTelemetry
 
@@ -90,18 +90,18 @@ class AttemptRun:
         work_dir = self._means.work_dir / self._key.file_name
         with bound(job=self._key.job, attempt=self._key.attempt):
             self._means.spawner.spawn(f"telemetry of {self._key}", self._telemetry.run())
-            await self._to_the_end(self._train_and_keep(order, work_dir))
+            await self._to_the_end(self._train_and_deliver(order, work_dir))
         # Not when cancelled: a thread may still be moving the bundle out. The next start sweeps.
         await asyncio.to_thread(shutil.rmtree, work_dir, ignore_errors=True)
 
     async def resume(self, entry: OutboxEntry) -> None:
         """Deliver a result that an earlier start of this host left in the outbox."""
         with bound(job=self._key.job, attempt=self._key.attempt):
-            await self._to_the_end(_done(entry))
+            await self._to_the_end(self._deliver(entry))
 
-    async def _to_the_end(self, making: Awaitable[OutboxEntry]) -> None:
+    async def _to_the_end(self, work: Awaitable[None]) -> None:
         try:
-            await self._deliver(await making)
+            await work
         except Stopped as error:
             await self._end_stopped(error.step)
         except AttemptFailed as error:
@@ -114,10 +114,16 @@ class AttemptRun:
         finally:
             self._telemetry.close()
 
-    async def _train_and_keep(self, order: AttemptOrder, work_dir: Path) -> OutboxEntry:
+    async def _train_and_deliver(self, order: AttemptOrder, work_dir: Path) -> None:
         finished = await self._train(order, work_dir)
         request = commit_request(order, host=self._means.host, finished=finished)
-        return await self._keep(request, work_dir / "bundle")
+        entry = await asyncio.to_thread(self._means.outbox.adopt, request, work_dir / "bundle")
+        with sole_error():
+            async with asyncio.TaskGroup() as group:
+                # Beside the upload: the sooner of the two is enough for the result to be safe.
+                sealing = group.create_task(self._seal(entry))
+                await self._deliver(entry)
+                sealing.cancel()
 
     async def _train(self, order: AttemptOrder, work_dir: Path) -> Finished:
         means = self._means
@@ -141,16 +147,13 @@ class AttemptRun:
                 means.spawner.spawn(f"closing the child of {self._key}", child.close())
                 means.pool.replenish()
 
-    async def _keep(self, request: CommitResultRequest, bundle_dir: Path) -> OutboxEntry:
-        """Put the result into the outbox; a full disk is waited out, for the result is worth more than the slot."""
+    async def _seal(self, entry: OutboxEntry) -> None:
+        """Make the result durable; a full disk is waited out."""
         means = self._means
         async for attempt in retrying("keeping a result", means.clock, means.disk_pace, _is_of_the_disk):
             with attempt:
-                self._stop.check_final()
-                entry = await asyncio.to_thread(means.outbox.put, request, bundle_dir)
+                await asyncio.to_thread(means.outbox.seal, entry)
                 means.table.set_phase(self._key, ATTEMPT_PHASE_UPLOADING)
-                return entry
-        raise AssertionError("the retry loop returns or raises")
 
     async def _deliver(self, entry: OutboxEntry) -> None:
         async def flush() -> None:
@@ -201,7 +204,3 @@ def _is_of_the_disk(error: BaseException) -> bool:
 
 def _failure(failure_class: "FailureClass.ValueType", reason: str, message: str) -> Failure:
     return Failure(failure_class=failure_class, reason=reason, message=message)
-
-
-async def _done(entry: OutboxEntry) -> OutboxEntry:
-    return entry

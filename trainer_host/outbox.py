@@ -1,11 +1,10 @@
 """Finished results on their way to the gateway, safe on the disk until it has taken them.
 
-A result is a folder `<attempt>/` with `commit.pb` (the CommitResultRequest) and `bundle/` (the files). It is prepared
-beside, fsynced file by file and folder by folder, and only then renamed into place: what is in the outbox is whole,
-after a crash of the agent and after a power cut (P11). All functions block; call them in a thread.
+A result is a folder `<attempt>/` with `bundle/` (the files) and `commit.pb` (the CommitResultRequest). The latter gets
+its name last, when every file and folder is on the disk: what has it is whole, after a crash of the agent and after a
+power cut (P11), and what lacks it is swept. All functions block; call them in a thread.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from headway.runtime.disk import fsync_path
 from headway.runtime.logs import get_logger
 from headway.v1.results_service_pb2 import CommitResultRequest
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.files import fsync_tree, make_directory
+from trainer_host.files import fsync_tree, make_directory, remove_tree
 
 _log = get_logger(__name__)
 _BUNDLE = "bundle"
@@ -39,46 +38,51 @@ class OutboxEntry:
 
 
 class Outbox:
-    """The results of one host, below one folder; `incoming` and `trash` are on the same file system."""
+    """The results of one host, below one folder on the file system that attempts train on."""
 
     def __init__(self, root: Path) -> None:
         self._entries = root / "results"
-        self._incoming = root / "incoming"
         self._trash = root / "trash"
         self._aside = root / "rejected"
 
     def prepare(self) -> None:
         """Make the folders and sweep what a crash left half-done."""
-        for leftover in (self._incoming, self._trash):
-            shutil.rmtree(leftover, ignore_errors=True)
-        for folder in (self._entries, self._incoming, self._trash, self._aside):
+        remove_tree(self._trash)
+        for folder in (self._entries, self._trash, self._aside):
             make_directory(folder)
+        for folder in self._entries.iterdir():
+            if not (folder / _COMMIT).exists():
+                remove_tree(folder)
 
-    def put(self, request: CommitResultRequest, bundle_dir: Path) -> OutboxEntry:
-        """Take a bundle over; returns when it will survive a power cut.
-
-        May be called again after an error, for what it had done by then is found and kept.
+    def adopt(self, request: CommitResultRequest, bundle_dir: Path) -> OutboxEntry:
+        """Take a bundle over. It can be delivered at once, and survives a crash once it is sealed.
 
         Args:
             request: what is to be committed.
             bundle_dir: the child's folder, on the same file system; it is moved away.
 
         Raises:
-            OSError: the disk is full or failing; nothing is lost, the bundle is here or still there.
+            OSError: the disk is full or failing; the bundle is still there, and the call may be repeated.
         """
         key = AttemptKey.of(request)
-        entry = self._entries / key.file_name
-        incoming = self._incoming / key.file_name
-        if not entry.exists():
-            make_directory(incoming)
-            if bundle_dir.exists():
-                bundle_dir.rename(incoming / _BUNDLE)
-            (incoming / _COMMIT).write_bytes(request.SerializeToString())
-            fsync_tree(incoming)
-            incoming.rename(entry)
-        # The rename is on the disk only when the folder that holds the name is.
+        folder = make_directory(self._entries / key.file_name)
+        bundle_dir.rename(folder / _BUNDLE)
+        return OutboxEntry(key, request, folder / _BUNDLE)
+
+    def seal(self, entry: OutboxEntry) -> None:
+        """Return when the result will survive a power cut.
+
+        Raises:
+            OSError: the disk is full or failing; nothing is lost, and the call may be repeated.
+        """
+        folder = entry.bundle_dir.parent
+        draft = folder / f".{_COMMIT}.part"
+        draft.write_bytes(entry.request.SerializeToString())
+        fsync_tree(folder)
+        # The last step but for its own fsyncs: with this name the result is whole, without it there is none.
+        draft.replace(folder / _COMMIT)
+        fsync_path(folder)
         fsync_path(self._entries)
-        return OutboxEntry(key, request, entry / _BUNDLE)
 
     def entries(self) -> list[OutboxEntry]:
         """Every result that waits, oldest first."""
@@ -96,7 +100,7 @@ class Outbox:
             entry.rename(self._aside / key.file_name)
             fsync_path(self._entries)
         for old in sorted(self._aside.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)[:-_ASIDE_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
+            remove_tree(old)
 
     def remove(self, key: AttemptKey) -> None:
         """Delete a result; no error when there is none."""
@@ -104,10 +108,10 @@ class Outbox:
         trash = self._trash / key.file_name
         if entry.exists():
             # Renamed first, so that a crash in between leaves no half of a result behind.
-            shutil.rmtree(trash, ignore_errors=True)
+            remove_tree(trash)
             entry.rename(trash)
             fsync_path(self._entries)
-            shutil.rmtree(trash, ignore_errors=True)
+            remove_tree(trash)
 
 
 def _read(folder: Path) -> OutboxEntry | None:

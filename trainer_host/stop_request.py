@@ -96,11 +96,6 @@ class StopRequest:
             self.stale.set()
         return True
 
-    def check_final(self) -> None:
-        """Raise Stopped when not even a finished result is of use any more."""
-        if self._is_final.is_set():
-            raise Stopped
-
     async def unless_asked(self, work: Awaitable[T]) -> T:
         """The result of `work`; raises Stopped, and cancels it, when any stop is asked for before it is there."""
         return await _unless(self.asked, work)

@@ -45,6 +45,8 @@ from trainer_host.uploads import Uploads
 _FIRST_HELLO_SECONDS = 60.0
 """A host that cannot start children joins all the same after this, and says why it cannot train."""
 _DRAIN_SECONDS = 5.0
+_KEEPALIVE_SECONDS = 15.0
+"""A link that died during an upload is noticed within ten seconds more; servers refuse pings below ten seconds."""
 _LAST_WORD_SECONDS = 0.8
 
 
@@ -147,7 +149,7 @@ class _Host:
         )
 
     async def _connect(self) -> _Channels:
-        options = ChannelOptions(ca_file=self._settings.ca_file)
+        options = ChannelOptions(ca_file=self._settings.ca_file, keepalive_seconds=_KEEPALIVE_SECONDS)
         gateway, scheduler = self._section.gateway_address, self._section.scheduler_address
         return _Channels(
             scheduler=await self._service.enter(open_channel(scheduler, api_key=self._key, options=options)),

@@ -82,12 +82,8 @@ async def _tail(url: str, job: str, output: Output, *, everything: bool) -> Exit
                 out().print(visible(read_event(message).line), markup=False)
 
 
-async def _say_lost() -> None:
-    say("the connection to nats-server is lost; trying again ...", "yellow")
-
-
 async def _ignore(_error: Exception) -> None:
-    """What the library has to say about single tries; the two above say what a person needs."""
+    """What the library has to say about single tries; the other two callbacks say what a person needs."""
 
 
 async def _say_back() -> None:
@@ -101,10 +97,17 @@ async def subscribed(url: str, subject: str) -> AsyncGenerator[asyncio.Queue[Msg
     Raises:
         ServiceUnavailable: nothing answers at the address.
     """
+    is_over = False
+
+    async def say_lost() -> None:
+        # The library calls this too when it is we who hang up.
+        if not is_over:
+            say("the connection to nats-server is lost; trying again ...", "yellow")
+
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             connection = await nats.connect(
-                url, max_reconnect_attempts=-1, error_cb=_ignore, disconnected_cb=_say_lost, reconnected_cb=_say_back
+                url, max_reconnect_attempts=-1, error_cb=_ignore, disconnected_cb=say_lost, reconnected_cb=_say_back
             )
     except (OSError, NoServersError, TimeoutError) as error:
         raise ServiceUnavailable(f"nats-server does not answer at {url}; name another with --nats-url") from error
@@ -114,6 +117,7 @@ async def subscribed(url: str, subject: str) -> AsyncGenerator[asyncio.Queue[Msg
         await connection.flush()
         yield queue
     finally:
+        is_over = True
         await connection.close()
 
 

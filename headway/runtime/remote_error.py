@@ -14,6 +14,9 @@ from headway.contract.errors import Code, Violation
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 D = TypeVar("D", bound=Message)
+STREAM_BROKEN = "STREAM_BROKEN"
+"""Reason of a call that broke without a word of the service."""
+
 _STATUS_KEY = "grpc-status-details-bin"
 _TAIL = re.compile(r"^(?P<message>.*?)(?: \(allowed: (?P<allowed>.*?)\))?(?: \(try: (?P<suggested>.*)\))?$", re.DOTALL)
 
@@ -72,8 +75,12 @@ class ResponseStream(Protocol[R_co]):
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
     """Read a gRPC error back into reason, violations and delay."""
     status = _status(error)
-    code = Code(_number(error.code()))
     info = _detail(status, error_details_pb2.ErrorInfo)
+    if info is None and error.code() is grpc.StatusCode.INTERNAL:
+        # Services of headway say why; without that it is gRPC itself that speaks, as when a server ends a call while
+        # the caller still sends. The connection broke, and the same call may succeed.
+        return RemoteError(Code.UNAVAILABLE, STREAM_BROKEN, error.details() or "the stream broke")
+    code = Code(_number(error.code()))
     retry = _detail(status, error_details_pb2.RetryInfo)
     request = _detail(status, error_details_pb2.RequestInfo)
     bad_request = _detail(status, error_details_pb2.BadRequest)

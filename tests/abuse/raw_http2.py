@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import grpc
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0x0, 0x1, 0x3, 0x4, 0x6, 0x7
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
@@ -100,3 +102,9 @@ async def raw_connection(address: str) -> AsyncIterator[RawConnection]:
         yield RawConnection(reader, writer)
     finally:
         writer.transport.abort()
+
+
+async def send_bytes(channel: grpc.aio.Channel, method: str, content: bytes) -> bytes:
+    """A unary call whose request is these bytes, whatever they are; returns the bytes of the response."""
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+    return await call(content)

@@ -14,7 +14,16 @@ from headway.v1.jobs_service_pb2_grpc import JobServiceStub
 from headway.v1.results_service_pb2 import CommitResultRequest
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
 from tests.abuse.harness import Row, judge
-from tests.abuse.raw_http2 import GOAWAY, HEADERS, RST_STREAM, message_frames, opening, raw_connection, request_headers
+from tests.abuse.raw_http2 import (
+    GOAWAY,
+    HEADERS,
+    RST_STREAM,
+    message_frames,
+    opening,
+    raw_connection,
+    request_headers,
+    send_bytes,
+)
 from tests.jobs_gateway import PARENT, Gateway, a_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,16 +49,16 @@ def committing(channel: grpc.aio.Channel) -> Awaitable[object]:
 
 
 def unknown_method(channel: grpc.aio.Channel) -> Awaitable[object]:
-    return channel.unary_unary("/headway.v1.JobService/DeleteEverything")(b"")
+    return send_bytes(channel, "/headway.v1.JobService/DeleteEverything", b"")
 
 
 def unknown_service(channel: grpc.aio.Channel) -> Awaitable[object]:
-    return channel.unary_unary("/headway.v1.Evil/Do")(b"")
+    return send_bytes(channel, "/headway.v1.Evil/Do", b"")
 
 
 def key_in_the_body(channel: grpc.aio.Channel) -> Awaitable[object]:
     content = ListJobsRequest(parent=PARENT).SerializeToString() + b"\xba\x3e" + bytes([len(A_KEY)]) + A_KEY.encode()
-    return channel.unary_unary("/headway.v1.JobService/ListJobs")(content)
+    return send_bytes(channel, "/headway.v1.JobService/ListJobs", content)
 
 
 A_KEY = make_key().text
@@ -64,8 +73,8 @@ def using(key: str | KeyOf | None, call: Call) -> Callable[[Gateway], Awaitable[
     return send
 
 
-def scoped(*scopes: str, **state: bool) -> KeyOf:
-    return lambda gateway: gateway.add_key(*scopes, **state)
+def scoped(*scopes: str, expired: bool = False, revoked: bool = False) -> KeyOf:
+    return lambda gateway: gateway.add_key(*scopes, expired=expired, revoked=revoked)
 
 
 def key_row(row_id: str, what: str, key: str | KeyOf) -> Row[Gateway]:

@@ -13,11 +13,13 @@ GOOD = RemoteError(
 )
 
 
-def row(error: RemoteError, **changes: object) -> Row[None]:
+def row(error: RemoteError, *, sent: str = "", max_seconds: float = 1.0) -> Row[None]:
     async def send(_: None) -> None:
+        if max_seconds < 0.1:
+            await asyncio.sleep(0.1)
         raise error
 
-    return Row(**{"id": "X1", "what": "x", "send": send, "reason": "OUT_OF_RANGE", "field": "epochs", **changes})
+    return Row(id="X1", what="x", send=send, reason="OUT_OF_RANGE", field="epochs", sent=sent, max_seconds=max_seconds)
 
 
 async def fine() -> None:
@@ -28,10 +30,15 @@ async def test_a_good_answer_is_accepted() -> None:
     assert await judge(row(GOOD), None, good=fine) is GOOD
 
 
-def changed(**changes: object) -> RemoteError:
-    known: dict[str, object] = {"violations": GOOD.violations, **changes}
-    code, reason = known.pop("code", GOOD.code), known.pop("reason", GOOD.reason)
-    return RemoteError(code, reason, known.pop("message", GOOD.message), **known)
+def changed(
+    *,
+    code: Code = GOOD.code,
+    reason: str = GOOD.reason,
+    message: str = GOOD.message,
+    violations: tuple[Violation, ...] = GOOD.violations,
+    metadata: dict[str, str] | None = None,
+) -> RemoteError:
+    return RemoteError(code, reason, message, violations=violations, metadata=metadata)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +64,8 @@ async def test_a_bad_answer_is_not(error: RemoteError) -> None:
 
 
 async def test_a_late_answer_is_not() -> None:
-    async def send(_: None) -> None:
-        await asyncio.sleep(0.05)
-        raise GOOD
-
     with pytest.raises(AssertionError, match="within"):
-        await judge(row(GOOD, send=send, max_seconds=0.01), None, good=fine)
+        await judge(row(GOOD, max_seconds=0.01), None, good=fine)
 
 
 async def test_a_good_request_that_fails_afterwards_is_told() -> None:

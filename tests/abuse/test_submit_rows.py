@@ -25,7 +25,9 @@ from headway.v1.job_specs_pb2 import (
 from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED, Job
 from headway.v1.jobs_service_pb2 import CreateJobRequest, ListJobsRequest
 from tests.abuse.harness import Row, judge
+from tests.abuse.raw_http2 import send_bytes
 from tests.jobs_gateway import PARENT, Gateway, a_request, a_spec
+from tests.proto_fields import with_fields
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Send = Callable[[Gateway], Awaitable[object]]
@@ -38,7 +40,7 @@ def raw(content: bytes) -> Send:
     """Bytes as the request."""
 
     async def send(gateway: Gateway) -> object:
-        return await gateway.channel.unary_unary("/headway.v1.JobService/CreateJob")(content)
+        return await send_bytes(gateway.channel, "/headway.v1.JobService/CreateJob", content)
 
     return send
 
@@ -52,9 +54,7 @@ def with_spec(**changes: object) -> Send:
 
 
 def with_job(**changes: object) -> Send:
-    spec = a_spec()
-    spec.MergeFrom(JobSpec(**changes))
-    return submitted(a_request(spec))
+    return submitted(a_request(with_fields(a_spec(), changes)))
 
 
 def number(row_id: str, field: str, value: float, reason: str = "OUT_OF_RANGE") -> Row[Gateway]:
@@ -118,7 +118,7 @@ def mode(text: str) -> Row[Gateway]:
 
 def read_only(field: str, **values: object) -> Row[Gateway]:
     request = a_request()
-    request.job.MergeFrom(Job(**values))
+    with_fields(request.job, values)
     return Row(
         id="B21", what=field, send=submitted(request), reason="READ_ONLY_FIELD", field=f"job.{field}", is_bounded=False
     )
@@ -340,5 +340,5 @@ async def test_the_smallest_learning_rate_is_a_number_like_any_other_b7(gateway:
 async def test_fields_that_no_proto_has_are_ignored_b18(gateway: Gateway) -> None:
     # Field 999 of the request, as a later client or an attacker's callback_url may have it.
     content = a_request(validate_only=True).SerializeToString() + b"\xba\x3e\x10http://evil.test"
-    told = await gateway.channel.unary_unary("/headway.v1.JobService/CreateJob")(content)
+    told = await send_bytes(gateway.channel, "/headway.v1.JobService/CreateJob", content)
     assert b"evil" not in told

@@ -28,6 +28,7 @@ from tests.abuse.raw_http2 import (
     opening,
     raw_connection,
     request_headers,
+    send_bytes,
 )
 from tests.jobs_gateway import PARENT, Gateway, create, running_gateway
 
@@ -39,12 +40,12 @@ MIB = 1024 * 1024
 async def _large(gateway: Gateway) -> object:
     options = [("grpc.max_send_message_length", -1)]
     async with grpc.aio.insecure_channel(gateway.address, options=options) as channel:
-        return await channel.unary_unary(CREATE)(b"\x0a" + b"x" * (4 * MIB))
+        return await send_bytes(channel, CREATE, b"\x0a" + b"x" * (4 * MIB))
 
 
 def garbage(what: str, content: bytes) -> Row[Gateway]:
     async def send(gateway: Gateway) -> object:
-        return await gateway.channel.unary_unary(CREATE)(content)
+        return await send_bytes(gateway.channel, CREATE, content)
 
     return Row(id="A21", what=what, send=send, reason="MALFORMED", max_seconds=3.0)
 
@@ -57,7 +58,7 @@ ROWS = (
     Row[Gateway](
         id="A22",
         what="groups nested 10,000 deep",
-        send=lambda gateway: gateway.channel.unary_unary(CREATE)(b"\x0b" * 10_000 + b"\x0c" * 10_000),
+        send=lambda gateway: send_bytes(gateway.channel, CREATE, b"\x0b" * 10_000 + b"\x0c" * 10_000),
         reason="MALFORMED",
     ),
     Row[Gateway](
@@ -96,7 +97,7 @@ async def test_a_bad_message_gets_the_right_answer(row: Row[Gateway], gateway: G
 async def test_a_million_unknown_fields_break_nothing_a21(gateway: Gateway) -> None:
     content = CreateJobRequest(parent=PARENT).SerializeToString() + b"\xb8\x3e\x01" * 1_000_000
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await gateway.channel.unary_unary(CREATE)(content)
+        await send_bytes(gateway.channel, CREATE, content)
     assert from_rpc_error(caught.value).reason == "FIELD_REQUIRED"
     assert await seconds_of_a_call(gateway) < 1
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Self
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from headway.runtime.nats_server import NatsServer
 from headway.testing.eventually import eventually
 from headway.testing.ports import free_port
+from tests.health_checks import serving_status
 
 _TOLD = re.compile(r"(Training \w+|Model evaluated): projects/\w+/jobs/(j\w{25})")
 
@@ -87,12 +88,11 @@ class NotifierProcess:
         if self.process.returncode is not None:
             raise ProcessEnded(self.log.read_text(encoding="utf-8"))
         async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}") as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
             try:
-                answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=1.0)
+                status = await serving_status(channel, service, timeout_seconds=1.0)
             except grpc.aio.AioRpcError:
                 return False
-        return answer.status == health_pb2.HealthCheckResponse.SERVING
+        return bool(status == HealthCheckResponse.SERVING)
 
     async def stop(self) -> int:
         """End it in order; its exit code."""

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
 from headway.contract import transitions
 from headway.contract.states import is_terminal
 from headway.contract.subjects import BUCKETS, EVENTS, HOSTS, JOBS, KEYS, SETTINGS, STREAMS
@@ -29,6 +27,7 @@ from headway.v1.job_specs_pb2 import ExecutionMode, JobSpec
 from headway.v1.jobs_pb2 import Job, JobResult
 from headway.v1.records_pb2 import HostRecord, JobRecord, KeyRecord
 from headway.v1.system_service_pb2 import ExecutionConfig
+from tests.health_checks import serving_status
 
 LEASE_SECONDS = 1.5
 _ROOT = Path(__file__).resolve().parents[2]
@@ -106,8 +105,7 @@ class Deployment:
 
     async def health(self) -> int:
         async with open_channel(self.address) as channel:
-            request = health_pb2.HealthCheckRequest(service="headway.v1.SchedulerService")
-            return (await health_pb2_grpc.HealthStub(channel).Check(request, timeout=5)).status
+            return await serving_status(channel, "headway.v1.SchedulerService")
 
     def host(self, host: Host | None = None, *, obeys: bool = True, redials: bool = True, key: str = "") -> FakeHost:
         return FakeHost(self.address, host, api_key=key or self.key, obeys=obeys, redials=redials)

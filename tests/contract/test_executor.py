@@ -1,7 +1,7 @@
 """What every executor promises, alone or wrapped, in this process or in a child; and that all of them train alike."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def bare() -> Executor:
     return TrainingExecutor(*load((TOY_RECIPE,)), SystemClock())
 
 
-EXECUTORS = {
+EXECUTORS: dict[str, Callable[[], Executor]] = {
     "bare": bare,
     "wrapped": an_executor,
     "wrapped twice": lambda: OutcomeExecutor(an_executor(), SystemClock()),

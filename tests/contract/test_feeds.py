@@ -45,6 +45,11 @@ async def take(feed: Feed, number: int, within_seconds: float = 5.0) -> list[Mes
     return taken
 
 
+def is_caught_up(feed: Feed) -> bool:
+    """As a call, which a type checker knows to answer differently later."""
+    return feed.is_caught_up
+
+
 def bodies(messages: Sequence[Message]) -> list[bytes]:
     return [message.data for message in messages]
 
@@ -53,10 +58,10 @@ async def test_a_feed_yields_what_was_stored_and_what_comes(bus: Bus) -> None:
     await bus.publish(QUEUED, b"one")
     await bus.publish(STARTED, b"two")
     async with bus.feed(EVENTS) as feed:
-        assert not feed.is_caught_up
+        assert not is_caught_up(feed)
 
         first = await take(feed, 2)
-        assert feed.is_caught_up
+        assert is_caught_up(feed)
         await bus.publish(OTHER, b"three")
 
         assert bodies([*first, *await take(feed, 1)]) == [b"one", b"two", b"three"]

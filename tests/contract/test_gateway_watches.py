@@ -1,7 +1,7 @@
 """WatchJob of a real gateway: gap-free over restarts, bounded, and fair to others (P24)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,7 @@ async def gateway(tmp_path: Path, nats_server: NatsServer, nats_bus: NatsBus) ->
 # Watching
 
 
-async def watched(gateway: Gateway, job: Job, token: str = "") -> AsyncIterator[WatchJobResponse]:
+async def watched(gateway: Gateway, job: Job, token: str = "") -> AsyncGenerator[WatchJobResponse, None]:
     request = WatchJobRequest(name=job.name, resume_token=token)
     async with aclosing(responses(gateway.jobs.WatchJob(request))) as messages:
         async for message in messages:

@@ -32,6 +32,7 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_QUEUED,
     JOB_STATE_RUNNING,
     Failure,
+    FailureClass,
 )
 from headway.v1.jobs_service_pb2 import ExplainJobResponse
 from headway.v1.scheduler_service_pb2 import AttemptStop, ExplainRequest, SelectModeRequest
@@ -45,7 +46,7 @@ async def world(tmp_path: Path) -> AsyncIterator[Deployment]:
         yield deployment
 
 
-def broken(failure_class: int, reason: str = "BROKEN") -> Failure:
+def broken(failure_class: "FailureClass.ValueType", reason: str = "BROKEN") -> Failure:
     return Failure(failure_class=failure_class, reason=reason, message="it broke")
 
 
@@ -108,7 +109,9 @@ async def test_a_committed_job_is_released(world: Deployment) -> None:
 
 
 @pytest.mark.parametrize("failure_class", [FAILURE_CLASS_USER_INPUT, FAILURE_CLASS_FATAL])
-async def test_a_failure_that_no_retry_can_help_fails_the_job(world: Deployment, failure_class: int) -> None:
+async def test_a_failure_that_no_retry_can_help_fails_the_job(
+    world: Deployment, failure_class: "FailureClass.ValueType"
+) -> None:
     """P19: a USER_INPUT failure is never retried."""
     async with world.host() as host:
         job_id = await world.submit()

@@ -12,10 +12,10 @@ from headway.testing.builders import a_host
 from headway.testing.eventually import eventually
 from headway.testing.fake_host import FakeHost
 from headway.v1.hosts_pb2 import HOST_STATE_LOST, HOST_STATE_UP, Host
-from headway.v1.jobs_pb2 import (
-    ATTEMPT_OUTCOME_SUCCEEDED,
-)
+from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO
+from headway.v1.jobs_pb2 import ATTEMPT_OUTCOME_SUCCEEDED
 from tests.contract.scheduler_process import LEASE_SECONDS, Deployment, deployed
+from tests.proto_fields import with_fields
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ async def test_a_second_live_boot_is_refused(world: Deployment) -> None:
         (a_host(num_slots=-1), "HOST_STATE", "host.num_slots"),
         (a_host(num_slots=10**6), "HOST_STATE", "host.num_slots"),
         (a_host(boot_id=""), "FIELD_REQUIRED", "host.boot_id"),
-        (a_host(mode=1), "HOST_STATE", "host.mode"),
-        (a_host(mode=99), "UNKNOWN_ENUM_VALUE", "host.mode"),
+        (a_host(mode=EXECUTION_MODE_AUTO), "HOST_STATE", "host.mode"),
+        (with_fields(a_host(), {"mode": 99}), "UNKNOWN_ENUM_VALUE", "host.mode"),
     ],
 )
 async def test_an_impossible_host_is_refused_with_the_field(

@@ -24,6 +24,7 @@ from headway.runtime.interceptors.deadline import UNARY_LIMIT_SECONDS, limited
 from headway.runtime.interceptors.errors import as_headway_error, to_status
 from headway.runtime.interceptors.field_behavior import check_fields
 from headway.runtime.interceptors.malformed import marking, refuse_malformed
+from headway.runtime.interceptors.metadata import REQUEST_ID
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -78,6 +79,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, method: str, behavior: Behavior, *, is_unary: bool = False) -> Behavior:
         async def run(given: Input, context: Context) -> object:
             chosen = request_id.begin(context.invocation_metadata())
+            context.set_trailing_metadata(((REQUEST_ID, chosen),))
             call = _Call(method, behavior, is_unary, time.perf_counter(), chosen)
             try:
                 work = self._admit_and_run(call, given, context)

@@ -4,6 +4,7 @@ A caller never sees the text of an exception that is not a `HeadwayError`: it is
 """
 
 import errno
+from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
@@ -20,6 +21,7 @@ from headway.contract.errors import (
     HeadwayError,
     InternalError,
 )
+from headway.runtime.interceptors.metadata import REQUEST_ID
 from headway.runtime.logs import get_logger
 from headway.runtime.records import Conflict
 
@@ -58,7 +60,17 @@ def to_status(error: HeadwayError, request_id: str) -> grpc.Status:
     if bad_request is not None:
         details.insert(1, bad_request)
     status = status_pb2.Status(code=int(error.code), message=message, details=[_packed(detail) for detail in details])
-    return rpc_status.to_status(status)
+    told: grpc.Status = rpc_status.to_status(status)
+    return _Status(told.code, told.details, (*told.trailing_metadata, (REQUEST_ID, request_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Status(grpc.Status):
+    """A status with its trailers."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
 
 def _error_info(error: HeadwayError) -> Message:

@@ -1,9 +1,10 @@
 """A gateway whose streams do what a test wrote down: real gRPC, scripted answers."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as Packed
 from google.rpc import error_details_pb2, status_pb2
@@ -14,7 +15,13 @@ from headway.contract.errors import Code
 from headway.runtime.clock import SystemClock
 from headway.v1.jobs_pb2 import Job
 from headway.v1.jobs_service_pb2 import (
+    CancelJobRequest,
+    CreateJobRequest,
+    ExplainJobRequest,
+    ExplainJobResponse,
     GetJobRequest,
+    ListJobsRequest,
+    ListJobsResponse,
     TailLogsRequest,
     TailLogsResponse,
     WatchJobRequest,
@@ -51,28 +58,51 @@ class ScriptedJobs(JobServiceServicer):
     tokens: list[str] = field(default_factory=list)
     first_lines: list[int] = field(default_factory=list)
 
-    async def WatchJob(self, request: WatchJobRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802 - gRPC's name
+    async def WatchJob(  # noqa: N802 - gRPC's name
+        self,
+        request: WatchJobRequest,
+        context: grpc.aio.ServicerContext[WatchJobRequest, WatchJobResponse],
+    ) -> AsyncIterator[WatchJobResponse]:
         self.tokens.append(request.resume_token)
         for step in self.watches.pop(0):
-            await _take(step, context)
+            if isinstance(step, Broken):
+                await context.abort_with_status(_status(step))
+            yield step
 
-    async def TailLogs(self, request: TailLogsRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802 - gRPC's name
+    async def TailLogs(  # noqa: N802 - gRPC's name
+        self,
+        request: TailLogsRequest,
+        context: grpc.aio.ServicerContext[TailLogsRequest, TailLogsResponse],
+    ) -> AsyncIterator[TailLogsResponse]:
         self.first_lines.append(request.first_line)
         for step in self.logs.pop(0):
-            await _take(step, context)
+            if isinstance(step, Broken):
+                await context.abort_with_status(_status(step))
+            yield step
 
-    async def GetJob(self, request: GetJobRequest, context: grpc.aio.ServicerContext) -> Job:  # noqa: N802 - gRPC's name
+    async def GetJob(self, request: GetJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
         return self.job
 
+    # No script has a word for these.
 
-async def _take(step: object, context: grpc.aio.ServicerContext) -> None:
-    if not isinstance(step, Broken):
-        await context.write(step)
-        return
+    async def CreateJob(self, request: CreateJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+    async def ListJobs(self, request: ListJobsRequest, context: object) -> ListJobsResponse:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+    async def CancelJob(self, request: CancelJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+    async def ExplainJob(self, request: ExplainJobRequest, context: object) -> ExplainJobResponse:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+
+def _status(step: Broken) -> grpc.Status:
     detail = Packed()
     detail.Pack(error_details_pb2.ErrorInfo(reason=step.reason, domain="headway.dev"))
     status = status_pb2.Status(code=step.code, message="as the script says", details=[detail])
-    await context.abort_with_status(rpc_status.to_status(status))
+    return rpc_status.to_status(status)
 
 
 @asynccontextmanager

@@ -98,7 +98,9 @@ async def test_patience_ends_with_the_error() -> None:
 
 
 async def test_a_message_renews_patience() -> None:
-    scripts = [[snapshot(JOB_STATE_RUNNING, str(number)), AWAY] for number in range(5)]
+    scripts: list[list[WatchJobResponse | Broken]] = [
+        [snapshot(JOB_STATE_RUNNING, str(number)), AWAY] for number in range(5)
+    ]
     jobs = ScriptedJobs([*scripts, [snapshot(JOB_STATE_SUCCEEDED, "9")]])
     assert len(await watched(jobs, Patience(give_up_seconds=0.1))) == 6
 

@@ -10,7 +10,9 @@ from headway.contract.subjects import (
     MAX_RECORD_BYTES,
     PROGRESS,
     STREAMS,
+    BucketSpec,
     Storage,
+    StreamSpec,
     all_job_events_subject,
     host_event_subject,
     job_event_subject,
@@ -67,7 +69,7 @@ def test_the_pattern_of_a_job_matches_its_events_and_no_others() -> None:
 
 
 def test_names_are_unique_and_every_stream_is_bounded() -> None:
-    specs = [*BUCKETS, *STREAMS]
+    specs: list[BucketSpec | StreamSpec] = [*BUCKETS, *STREAMS]
 
     assert len({spec.stream_name for spec in specs}) == len(specs)
     assert all(spec.max_bytes > 0 and spec.description for spec in specs)

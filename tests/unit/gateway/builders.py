@@ -14,6 +14,7 @@ from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, EXECUTION_MODE_LOCAL, 
 from headway.v1.jobs_pb2 import Admission, Job, PinnedInput
 from headway.v1.jobs_service_pb2 import CreateJobRequest
 from headway.v1.records_pb2 import JobRecord
+from tests.proto_fields import with_fields
 
 PROJECT = "demo"
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -27,12 +28,12 @@ def a_principal(*, projects: Sequence[str] = (PROJECT,), key_id: str = "key1") -
 
 def a_tabular_spec(**changes: object) -> TabularTrainSpec:
     """A spec that passes the whole chain on `a_table()`."""
-    return TabularTrainSpec(**{"dataset": "iris", "target_column": "species", **changes})
+    return with_fields(TabularTrainSpec(dataset="iris", target_column="species"), changes)
 
 
 def a_spec(tabular: TabularTrainSpec | None = None, **changes: object) -> JobSpec:
     """A job of kind tabular_train."""
-    return JobSpec(**{"tabular_train": tabular or a_tabular_spec(), **changes})
+    return with_fields(JobSpec(tabular_train=tabular or a_tabular_spec()), changes)
 
 
 def a_request(spec: JobSpec | None = None, *, request_id: str = "", validate_only: bool = False) -> CreateJobRequest:
@@ -53,26 +54,39 @@ def a_draft(spec: JobSpec | None = None, **changes: object) -> Draft:
     return draft
 
 
-def a_host(**changes: object) -> HostFacts:
+def a_host(
+    *,
+    name: str = "hosts/local",
+    mode: "ExecutionMode.ValueType" = EXECUTION_MODE_LOCAL,
+    gpu_names: tuple[str, ...] = (),
+    kinds: frozenset[str] = frozenset({"tabular_train"}),
+    has_torch: bool = True,
+    draining: bool = False,
+) -> HostFacts:
     """A local host that can train tables on its CPU."""
-    facts: dict[str, object] = {
-        "name": "hosts/local",
-        "mode": EXECUTION_MODE_LOCAL,
-        "num_slots": 1,
-        "num_cpu_cores": 2,
-        "memory_mib": 4096,
-        "gpu_names": (),
-        "kinds": frozenset({"tabular_train"}),
-        "has_torch": True,
-        "draining": False,
-    }
-    return HostFacts(**{**facts, **changes})
+    return HostFacts(
+        name=name,
+        mode=mode,
+        num_slots=1,
+        num_cpu_cores=2,
+        memory_mib=4096,
+        gpu_names=gpu_names,
+        kinds=kinds,
+        has_torch=has_torch,
+        draining=draining,
+    )
 
 
-def a_table(**changes: object) -> Table:
+def a_table(*, columns: Sequence[str] = IRIS_COLUMNS, num_rows: int = 150) -> Table:
     """A table of 150 rows."""
-    table: dict[str, object] = {"pinned": PinnedInput(role="table"), "columns": IRIS_COLUMNS, "num_rows": 150}
-    return Table(**{**table, **changes})
+    return Table(PinnedInput(role="table"), columns, num_rows)
+
+
+class NoHosts:
+    """Nobody is up."""
+
+    def live(self) -> Sequence[HostFacts]:
+        return []
 
 
 @dataclass
@@ -106,18 +120,17 @@ class FakeWorld:
         return self.mode
 
 
-def a_record(spec: JobSpec | None = None, *, job_id: str = "", now: datetime = NOW, **changes: object) -> JobRecord:
+def a_record(spec: JobSpec | None = None, *, job_id: str = "", now: datetime = NOW, user_id: str = "ada") -> JobRecord:
     """A job that was just submitted."""
-    name = JobName(PROJECT, job_id or new_job_id()).name
-    submission: dict[str, object] = {
-        "name": name,
-        "spec": spec or a_spec(),
-        "kind": "tabular_train",
-        "user_id": "ada",
-        "admission": Admission(),
-        "key_id": "key1",
-    }
-    return submit(Submission(**{**submission, **changes}), now=now)
+    submission = Submission(
+        name=JobName(PROJECT, job_id or new_job_id()).name,
+        spec=spec or a_spec(),
+        kind="tabular_train",
+        user_id=user_id,
+        admission=Admission(),
+        key_id="key1",
+    )
+    return submit(submission, now=now)
 
 
 def seen(record: JobRecord, revision: int) -> JobSeen:

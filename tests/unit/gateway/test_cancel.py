@@ -28,14 +28,15 @@ from headway.v1.jobs_pb2 import (
 )
 from headway.v1.jobs_service_pb2 import CancelJobRequest
 from headway.v1.records_pb2 import JobRecord
-from tests.unit.gateway.builders import NOW, a_host, a_principal, a_record
+from tests.unit.gateway.builders import (
+    NOW,
+    NoHosts,
+    a_host,
+    a_principal,
+    a_record,
+)
 
 HOST = "hosts/local"
-
-
-class NoHosts:
-    def live(self) -> list[object]:
-        return []
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from headway.contract.errors import QueueFull
 from headway.contract.subjects import JOBS
 from headway.contract.transitions import request_cancel
 from headway.runtime.clock import SystemClock
+from headway.runtime.feeds import Message
 from headway.testing.eventually import eventually
 from headway.testing.memory_bus import MemoryBus
+from headway.testing.memory_feed import MemoryFeed
 from headway.v1.records_pb2 import JobRecord
 from tests.unit.gateway.builders import NOW, PROJECT, a_record
 
@@ -115,44 +117,23 @@ async def test_a_restart_goes_on_and_lists_what_was_acknowledged_before_p23(memo
     await second.stop()
 
 
-class SlowBus:
-    """A bus whose feeds open only when they are let."""
-
-    def __init__(self, bus: MemoryBus) -> None:
-        self._bus = bus
-        self.gate = asyncio.Event()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._bus, name)
-
-    def feed(self, *given: object, **named: object) -> "SlowFeed":
-        return SlowFeed(self._bus.feed(*given, **named), self.gate)
-
-
-class SlowFeed:
-    def __init__(self, feed: object, gate: asyncio.Event) -> None:
-        self._feed = feed
-        self._gate = gate
-
-    async def __aenter__(self) -> object:
-        await self._gate.wait()
-        return await self._feed.__aenter__()
-
-    async def __aexit__(self, *given: object) -> None:
-        await self._feed.__aexit__(*given)
-
-
 async def test_a_list_right_after_a_restart_waits_for_what_was_acknowledged_before_p23(
-    memory_bus: MemoryBus, path: Path
+    memory_bus: MemoryBus, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gate, read = asyncio.Event(), MemoryFeed.__anext__
+
+    async def read_when_let(feed: MemoryFeed) -> Message:
+        await gate.wait()
+        return await read(feed)
+
+    monkeypatch.setattr(MemoryFeed, "__anext__", read_when_let)
     record = a_record()
     await memory_bus.records(JOBS, JobRecord).create(key(record), record)
-    bus = SlowBus(memory_bus)
-    follower = await start(bus, path)
+    follower = await start(memory_bus, path)
     listing = asyncio.ensure_future(follower.total())
     await asyncio.sleep(0.1)
     assert not listing.done(), "the list should not be answered from rows that are known to be too few"
-    bus.gate.set()
+    gate.set()
     assert await listing == 1
     await follower.stop()
 

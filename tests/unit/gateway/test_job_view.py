@@ -13,7 +13,12 @@ from headway.testing.clock import ManualClock
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import Failure, Progress
 from headway.v1.records_pb2 import JobRecord
-from tests.unit.gateway.builders import NOW, a_host, a_record
+from tests.unit.gateway.builders import (
+    NOW,
+    NoHosts,
+    a_host,
+    a_record,
+)
 
 
 def running() -> JobRecord:
@@ -40,11 +45,6 @@ def waiting_after_a_failure() -> JobRecord:
 )
 def test_a_queued_job_says_why_it_waits(record: JobRecord, hosts: list[HostFacts], expected: str) -> None:
     assert wait_reason(record, hosts, NOW) == expected
-
-
-class NoHosts:
-    def live(self) -> list[HostFacts]:
-        return []
 
 
 @pytest.fixture

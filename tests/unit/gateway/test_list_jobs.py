@@ -16,12 +16,15 @@ from headway.contract.limits import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from headway.testing.clock import ManualClock
 from headway.v1.job_specs_pb2 import CustomSpec, JobSpec
 from headway.v1.jobs_service_pb2 import ListJobsRequest, ListJobsResponse
-from tests.unit.gateway.builders import NOW, a_principal, a_record, a_spec, seen
-
-
-class NoHosts:
-    def live(self) -> list[object]:
-        return []
+from tests.proto_fields import with_fields
+from tests.unit.gateway.builders import (
+    NOW,
+    NoHosts,
+    a_principal,
+    a_record,
+    a_spec,
+    seen,
+)
 
 
 @dataclass
@@ -39,7 +42,7 @@ class Shelf:
             self.projection.offer(seen(record, self.num_put))
 
     async def list(self, **fields: object) -> ListJobsResponse:
-        request = ListJobsRequest(**{"parent": "projects/demo", **fields})
+        request = with_fields(ListJobsRequest(parent="projects/demo"), fields)
         return await self.lister.list(request, a_principal())
 
 

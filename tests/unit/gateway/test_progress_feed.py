@@ -17,6 +17,7 @@ from headway.testing.eventually import eventually
 from headway.testing.memory_bus import MemoryBus
 from headway.v1.events_pb2 import JobProgressEvent
 from headway.v1.jobs_pb2 import ATTEMPT_PHASE_TRAINING, ATTEMPT_PHASE_UNSPECIFIED, Progress
+from tests.proto_fields import with_fields
 from tests.unit.gateway.builders import NOW, PROJECT, a_record
 
 RECORD = a_record()
@@ -24,22 +25,22 @@ JOB = RECORD.job.name.rpartition("/")[2]
 
 
 def some_progress(**changes: object) -> Progress:
-    known: dict[str, object] = {
-        "attempt": 2,
-        "phase": ATTEMPT_PHASE_TRAINING,
-        "message": "epoch 3 of 10",
-        "epoch": 3,
-        "total_epochs": 10,
-        "step": 30,
-        "total_steps": 100,
-        "loss": 0.25,
-        "best_loss": math.nan,
-        "learning_rate": 0.001,
-        "samples_per_second": 12.5,
-        "eta": duration(timedelta(seconds=7)),
-        "memory_bytes": 1024,
-    }
-    return Progress(**{**known, **changes})
+    known = Progress(
+        attempt=2,
+        phase=ATTEMPT_PHASE_TRAINING,
+        message="epoch 3 of 10",
+        epoch=3,
+        total_epochs=10,
+        step=30,
+        total_steps=100,
+        loss=0.25,
+        best_loss=math.nan,
+        learning_rate=0.001,
+        samples_per_second=12.5,
+        eta=duration(timedelta(seconds=7)),
+        memory_bytes=1024,
+    )
+    return with_fields(known, changes)
 
 
 def test_what_telemetry_publishes_is_read_back() -> None:

@@ -1,7 +1,7 @@
 """Creating jobs: once per request_id, whatever happens at the same time (P4, P5)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from tests.unit.gateway.builders import (
     PROJECT,
     FakeTables,
     FakeWorld,
+    NoHosts,
     a_host,
     a_principal,
     a_request,
@@ -53,16 +54,11 @@ class Door:
     queue: QueueDepth
     projection: Projection
 
-    async def create(self, request: CreateJobRequest, **principal: object) -> Job:
-        return await self.submitter.create(request, a_principal(**principal))
+    async def create(self, request: CreateJobRequest, projects: Sequence[str] = ("demo",)) -> Job:
+        return await self.submitter.create(request, a_principal(projects=projects))
 
     async def stored(self, job: Job) -> Stored[JobRecord]:
         return await self.records.get(job.name.rpartition("/")[2])
-
-
-class NoHosts:
-    def live(self) -> list[object]:
-        return []
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from headway.testing.clock import ManualClock
 from headway.testing.eventually import eventually
 from headway.v1.jobs_pb2 import Progress
 from headway.v1.jobs_service_pb2 import LogLine, TailLogsRequest, TailLogsResponse
+from tests.proto_fields import with_fields
 from tests.unit.gateway.builders import a_principal, a_record
 from tests.unit.gateway.test_watch_job import Bucket
 
@@ -40,9 +41,9 @@ class Reader:
     batches: list[list[int]] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
 
-    def start(self, *, name: str = "", projects: tuple[str, ...] = ("demo",), **fields: int) -> "Reader":
+    def start(self, *, name: str = "", projects: tuple[str, ...] = ("demo",), **fields: object) -> "Reader":
         tails = LogTails(self.bucket, self.logs, self.bucket.hub, self.clock)
-        request = TailLogsRequest(name=name or self.bucket.record.job.name, **fields)
+        request = with_fields(TailLogsRequest(name=name or self.bucket.record.job.name), fields)
         self.task = asyncio.ensure_future(tails.serve(request, a_principal(projects=projects), self._write))
         return self
 
@@ -90,7 +91,7 @@ async def test_a_follower_gets_lines_as_they_come_and_ends_after_the_job(
 ) -> None:
     name = bucket.record.job.name
     await logs.append(name, 1, lines(1, 2))
-    reader = Reader(bucket, logs, clock).start(follow=1)
+    reader = Reader(bucket, logs, clock).start(follow=True)
     await eventually(lambda: reader.numbers == [1, 2])
     await logs.append(name, 1, lines(3, 4))
     await eventually(lambda: reader.numbers == [1, 2, 3, 4])
@@ -111,7 +112,7 @@ async def test_progress_wakes_a_follower_without_repeating_lines(
     bucket: Bucket, logs: JobLogs, clock: ManualClock
 ) -> None:
     await logs.append(bucket.record.job.name, 1, lines(1, 2))
-    reader = Reader(bucket, logs, clock).start(follow=1)
+    reader = Reader(bucket, logs, clock).start(follow=True)
     await eventually(lambda: reader.numbers == [1, 2])
     for step in range(20):
         bucket.hub.saw_progress(bucket.job_id, Progress(step=step))
@@ -124,7 +125,7 @@ async def test_progress_wakes_a_follower_without_repeating_lines(
 
 
 async def test_a_follower_that_leaves_leaves_nothing_behind(bucket: Bucket, logs: JobLogs, clock: ManualClock) -> None:
-    reader = Reader(bucket, logs, clock).start(follow=1)
+    reader = Reader(bucket, logs, clock).start(follow=True)
     await eventually(lambda: bucket.hub.num_watches == 1)
     await asyncio.sleep(0.02)
     assert reader.task is not None

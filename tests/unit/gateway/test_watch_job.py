@@ -1,7 +1,7 @@
 """One watch: a snapshot, then each transition once and in order, whatever is lost, repeated or late (P24)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -20,7 +20,14 @@ from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import ATTEMPT_PHASE_TRAINING, Checkpoint, Progress
 from headway.v1.jobs_service_pb2 import WatchJobRequest, WatchJobResponse
 from headway.v1.records_pb2 import JobRecord
-from tests.unit.gateway.builders import NOW, a_host, a_principal, a_record, seen
+from tests.unit.gateway.builders import (
+    NOW,
+    NoHosts,
+    a_host,
+    a_principal,
+    a_record,
+    seen,
+)
 
 HOST = "hosts/local"
 
@@ -61,13 +68,6 @@ class Bucket:
         self.change(lambda record: request_cancel(record, message="", now=NOW + timedelta(seconds=1)))
 
 
-class NoHosts:
-    """Nobody is up."""
-
-    def live(self) -> list[object]:
-        return []
-
-
 @dataclass
 class Watcher:
     """Someone who watches, and what they got."""
@@ -80,11 +80,11 @@ class Watcher:
     is_blocked: bool = False
     task: "asyncio.Task[None] | None" = None
 
-    def start(self, name: str = "", **principal: object) -> "Watcher":
+    def start(self, name: str = "", projects: Sequence[str] = ("demo",)) -> "Watcher":
         views = JobViews(self.bucket.hub, NoHosts(), self.clock)
         watches = Watches(self.bucket, self.bucket.hub, views, self.clock, self.times)
         request = WatchJobRequest(name=name or self.bucket.record.job.name, resume_token=self.token)
-        self.task = asyncio.ensure_future(watches.serve(request, a_principal(**principal), self._write))
+        self.task = asyncio.ensure_future(watches.serve(request, a_principal(projects=projects), self._write))
         return self
 
     async def _write(self, message: WatchJobResponse) -> None:

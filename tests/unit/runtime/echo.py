@@ -45,7 +45,8 @@ class Doorman:
 class Echo:
     """Answers with what it is sent; `act` may do anything first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, down_writes: bool = False) -> None:
+        self.down_writes = down_writes
         self.act: Callable[[str], object] = lambda text: text
         self.ended: list[str] = []
         self.written = 0
@@ -85,9 +86,10 @@ class Echo:
 
 def add_to_server(servicer: Echo, server: grpc.aio.Server) -> None:
     read, write = StringValue.FromString, StringValue.SerializeToString
+    down = servicer.down_by_writing if servicer.down_writes else servicer.down
     handlers = {
         "Unary": grpc.unary_unary_rpc_method_handler(servicer.unary, read, write),
-        "Down": grpc.unary_stream_rpc_method_handler(servicer.down, read, write),
+        "Down": grpc.unary_stream_rpc_method_handler(down, read, write),
         "Up": grpc.stream_unary_rpc_method_handler(servicer.up, read, write),
         "Both": grpc.stream_stream_rpc_method_handler(servicer.both, read, write),
     }

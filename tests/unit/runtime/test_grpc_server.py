@@ -8,12 +8,13 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from headway.contract.errors import ServiceUnavailable
 from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.testing.eventually import eventually
+from tests.health_checks import serving_status
 from tests.unit.runtime.echo import (
     GOOD,
     SCOPES,
@@ -28,11 +29,6 @@ from tests.unit.runtime.echo import (
 )
 
 
-async def _check(channel: grpc.aio.Channel, service: str) -> int:
-    request = health_pb2.HealthCheckRequest(service=service)
-    return (await health_pb2_grpc.HealthStub(channel).Check(request)).status
-
-
 async def test_all_four_kinds_of_calls_work() -> None:
     async with serving(Echo()) as server, bare_channel(server) as channel:
         stub = EchoStub(channel)
@@ -45,9 +41,7 @@ async def test_all_four_kinds_of_calls_work() -> None:
 
 
 async def test_a_stream_handler_may_write_instead_of_yielding() -> None:
-    echo = Echo()
-    echo.down = echo.down_by_writing  # type: ignore[method-assign]
-    async with serving(echo) as server, bare_channel(server) as channel:
+    async with serving(Echo(down_writes=True)) as server, bare_channel(server) as channel:
         responses = EchoStub(channel).down(StringValue(value="one two"), metadata=GOOD)
 
         assert [one.value async for one in responses] == ["one", "two"]
@@ -55,20 +49,24 @@ async def test_a_stream_handler_may_write_instead_of_yielding() -> None:
 
 async def test_health_answers_for_the_server_and_each_service_without_a_key() -> None:
     async with serving(Echo()) as server, bare_channel(server) as channel:
-        assert await _check(channel, "") == health_pb2.HealthCheckResponse.SERVING
-        assert await _check(channel, SERVICE) == health_pb2.HealthCheckResponse.SERVING
+        assert await serving_status(channel, "") == health_pb2.HealthCheckResponse.SERVING
+        assert await serving_status(channel, SERVICE) == health_pb2.HealthCheckResponse.SERVING
         await server.set_serving(SERVICE, is_serving=False)
-        assert await _check(channel, SERVICE) == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert await serving_status(channel, SERVICE) == health_pb2.HealthCheckResponse.NOT_SERVING
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await _check(channel, "unknown")
+            await serving_status(channel, "unknown")
         assert raised.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_reflection_lists_the_services_without_a_key() -> None:
     async with serving(Echo()) as server, bare_channel(server) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
-        call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
-        names = [service.name async for answer in call for service in answer.list_services_response.service]
+        reflect = channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            reflection_pb2.ServerReflectionRequest.SerializeToString,
+            reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        answers = reflect(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+        names = [service.name async for answer in answers for service in answer.list_services_response.service]
 
     assert SERVICE in names
 

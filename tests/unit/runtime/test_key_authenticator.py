@@ -8,7 +8,8 @@ from headway.contract.errors import InvalidKey, MissingKey, StoreUnavailable
 from headway.contract.subjects import KEYS
 from headway.runtime.key_authenticator import KeyAuthenticator
 from headway.runtime.keys import INVALID_KEY_MESSAGE, Key, make_key
-from headway.runtime.records import Records, Stored
+from headway.runtime.records import Stored
+from headway.runtime.stream_records import StreamRecords
 from headway.testing.clock import ManualClock
 from headway.testing.memory_bus import MemoryBus
 from headway.v1.records_pb2 import KeyRecord
@@ -17,22 +18,20 @@ from headway.v1.records_pb2 import KeyRecord
 class Site:
     """A bucket of keys that counts how often it is asked."""
 
-    def __init__(self, records: Records[KeyRecord], clock: ManualClock) -> None:
-        self.records = records
+    def __init__(self, bus: MemoryBus, clock: ManualClock) -> None:
+        self.records = bus.records(KEYS, KeyRecord)
         self.asked: list[str] = []
-        self.authenticator = KeyAuthenticator(_Counting(records, self.asked), clock, cache_seconds=5.0)
+        self.authenticator = KeyAuthenticator(_Counting(bus, clock, self.asked), clock, cache_seconds=5.0)
 
-    async def enroll(self, **fields: object) -> Key:
+    async def enroll(self, *, expire_time: Timestamp | None = None) -> Key:
         key = make_key()
         record = KeyRecord(
-            **{
-                "secret_sha256": key.sha256,
-                "scopes": ["read", "submit"],
-                "projects": ["p1"],
-                "user_id": "u1",
-                "host_id": "h1",
-                **fields,
-            }
+            secret_sha256=key.sha256,
+            scopes=["read", "submit"],
+            projects=["p1"],
+            user_id="u1",
+            host_id="h1",
+            expire_time=expire_time,
         )
         await self.records.create(key.key_id, record)
         return key
@@ -45,15 +44,15 @@ class Site:
         await self.records.change(key.key_id, decide)
 
 
-class _Counting:
-    def __init__(self, records: Records[KeyRecord], asked: list[str]) -> None:
-        self._records = records
+class _Counting(StreamRecords[KeyRecord]):
+    def __init__(self, bus: MemoryBus, clock: ManualClock, asked: list[str]) -> None:
+        super().__init__(bus._server, KEYS, KeyRecord, clock)
         self._asked = asked
 
     async def find(self, key: str) -> Stored[KeyRecord] | None:
         self._asked.append(key)
         await asyncio.sleep(0)
-        return await self._records.find(key)
+        return await super().find(key)
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ async def bus(clock: ManualClock) -> MemoryBus:
 
 @pytest.fixture
 def site(bus: MemoryBus, clock: ManualClock) -> Site:
-    return Site(bus.records(KEYS, KeyRecord), clock)
+    return Site(bus, clock)
 
 
 async def test_a_known_key_is_its_caller(site: Site) -> None:

@@ -20,8 +20,10 @@ from headway.testing.nats import running_nats
 from headway.testing.ports import free_port
 
 
-def options(directory: Path, **changes: object) -> NatsServerOptions:
-    return NatsServerOptions(**{"directory": directory, "port": free_port(), "monitor_port": free_port(), **changes})
+def options(directory: Path, *, port: int | None = None) -> NatsServerOptions:
+    return NatsServerOptions(
+        directory=directory, port=port if port is not None else free_port(), monitor_port=free_port()
+    )
 
 
 async def test_what_was_stored_is_there_after_a_restart_and_a_kill(tmp_path: Path) -> None:

@@ -69,3 +69,13 @@ def test_details_that_cannot_be_read_are_left_out() -> None:
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_every_code_of_the_library_has_one_of_ours(code: grpc.StatusCode) -> None:
     assert from_rpc_error(grpc.aio.AioRpcError(code)).code in set(Code)
+
+
+def test_an_internal_error_without_a_word_of_ours_is_a_broken_stream_and_may_be_tried_again() -> None:
+    """A write that meets a call already over is answered by gRPC with INTERNAL, now and then before the status."""
+    details = "Internal error from Core"
+    error = from_rpc_error(
+        grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+    )
+    assert (error.code, error.reason, error.message) == (Code.UNAVAILABLE, "STREAM_BROKEN", details)
+    assert error.is_retryable

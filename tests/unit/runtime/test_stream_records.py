@@ -1,6 +1,6 @@
 """What happens when the answer to a write is lost."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
@@ -81,17 +81,13 @@ async def _nothing_of_mine() -> int | None:
     return None
 
 
-def _outcomes(*outcomes: Exception | int) -> Callable[[], "_Sending"]:
+def _outcomes(*outcomes: Exception | int) -> Callable[[], Awaitable[int]]:
     left = list(outcomes)
-    return lambda: _Sending(left.pop(0))
 
+    async def send() -> int:
+        outcome = left.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-class _Sending:
-    def __init__(self, outcome: Exception | int) -> None:
-        self._outcome = outcome
-
-    def __await__(self):  # noqa: ANN204 - a generator of nothing
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome
-        yield
+    return send

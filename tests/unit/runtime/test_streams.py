@@ -1,6 +1,7 @@
 """The table of streams against a real nats-server."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from headway.runtime.streams import _create, stream_config
 
 
 @pytest.fixture
-async def bare_bus(nats_server: NatsServer) -> NatsBus:
+async def bare_bus(nats_server: NatsServer) -> AsyncIterator[NatsBus]:
     async with connect(nats_server.url, "test", options=BusOptions()) as bus:
         yield bus
 

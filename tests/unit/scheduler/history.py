@@ -17,11 +17,13 @@ from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_CANCELLED,
     ATTEMPT_OUTCOME_FAILED,
     ATTEMPT_OUTCOME_SUCCEEDED,
+    ATTEMPT_OUTCOME_UNSPECIFIED,
     FAILURE_CLASS_TRANSIENT,
     JOB_STATE_QUEUED,
     JOB_STATE_SUCCEEDED,
     AttemptOutcome,
     JobResult,
+    JobState,
 )
 from headway.v1.records_pb2 import JobRecord
 from headway.v1.scheduler_service_pb2 import SynchronizeResponse
@@ -66,7 +68,7 @@ class SimulatedHost:
         for reference in response.release:
             self.attempts.pop((_id(reference.job), reference.attempt), None)
         for order in response.run:
-            self.attempts.setdefault((_id(order.job), order.attempt), 0)
+            self.attempts.setdefault((_id(order.job), order.attempt), ATTEMPT_OUTCOME_UNSPECIFIED)
         for stop in response.stop:
             key = (_id(stop.job), stop.attempt)
             if key in self.attempts and stop.reason == stop.REASON_STALE:
@@ -84,7 +86,7 @@ class History:
         self.hosts: dict[str, SimulatedHost] = {}
         self.view = self._new_view()
         self.claims: Counter[AttemptKey] = Counter()
-        self.over: dict[str, int] = {}
+        self.over: dict[str, JobState.ValueType] = {}
         self.acknowledged_cancels: set[str] = set()
         self.revision = 0
 

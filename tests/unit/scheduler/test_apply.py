@@ -11,6 +11,7 @@ from headway.runtime.stream_records import StreamRecords
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import (
+    ATTEMPT_OUTCOME_FAILED,
     FAILURE_CLASS_TRANSIENT,
     FAILURE_CLASS_USER_INPUT,
     JOB_STATE_CANCELLED,
@@ -33,7 +34,7 @@ def a_claim(job_id: str) -> Claim:
 
 
 def a_failure(job_id: str, failure_class: int = FAILURE_CLASS_TRANSIENT) -> FailAttempt:
-    return FailAttempt(job_id, 1, AttemptEnd(job_id, 1, 2, failure_class, "BROKEN", "it broke"))
+    return FailAttempt(job_id, 1, AttemptEnd(job_id, 1, ATTEMPT_OUTCOME_FAILED, failure_class, "BROKEN", "it broke"))
 
 
 async def test_a_claim_is_written_and_taken_in() -> None:

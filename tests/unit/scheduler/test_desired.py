@@ -14,6 +14,7 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_RUNNING,
     AttemptOutcome,
     Checkpoint,
+    JobState,
 )
 from headway.v1.records_pb2 import JobRecord
 from headway.v1.scheduler_service_pb2 import AttemptReference, AttemptStop, SynchronizeResponse
@@ -31,7 +32,7 @@ def a_live_host(*reported: AttemptKey, ended: tuple[AttemptEnd, ...] = ()) -> Li
     return LiveHost(host, facts_of(host), 0.0, A_MOMENT, A_MOMENT, reported=names, ended=ended)
 
 
-def held(record: JobRecord, state: int = JOB_STATE_RUNNING) -> tuple[HeldJob, JobRecord]:
+def held(record: JobRecord, state: "JobState.ValueType" = JOB_STATE_RUNNING) -> tuple[HeldJob, JobRecord]:
     job = record.job
     job_id = job.name.rpartition("/")[2]
     return HeldJob(job_id, job.name, job.attempt, job.host, state, a_demand()), record
@@ -71,7 +72,7 @@ def test_without_a_checkpoint_the_order_has_none() -> None:
     ("state", "reason"),
     [(JOB_STATE_CANCELLING, AttemptStop.REASON_CANCEL), (JOB_STATE_PAUSING, AttemptStop.REASON_PAUSE)],
 )
-def test_a_job_that_is_being_stopped_is_not_to_be_run(state: int, reason: int) -> None:
+def test_a_job_that_is_being_stopped_is_not_to_be_run(state: "JobState.ValueType", reason: int) -> None:
     job = held(a_claimed_record(), state)
     response = answer(a_live_host(job[0].key), job)
 

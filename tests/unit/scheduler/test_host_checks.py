@@ -14,6 +14,7 @@ from headway.v1.jobs_pb2 import (
 )
 from headway.v1.scheduler_service_pb2 import AttemptReport, SynchronizeRequest
 from scheduler.host_checks import REPORTS_MAX, VIOLATIONS_MAX, read_word
+from tests.proto_fields import with_fields
 
 JOB_ID = new_job_id()
 JOB = f"projects/demo/jobs/{JOB_ID}"
@@ -124,9 +125,9 @@ def test_a_reason_that_is_no_word_is_replaced_and_a_long_message_is_cut() -> Non
         (a_request(None, AttemptReport(job="nonsense", attempt=1)), "attempts[0].job"),
         (a_request(None, AttemptReport(job=JOB, attempt=0)), "attempts[0].attempt"),
         (a_request(None, AttemptReport(job=JOB, attempt=1, step=-1)), "attempts[0].step"),
-        (a_request(None, AttemptReport(job=JOB, attempt=1, outcome=99)), "attempts[0].outcome"),
+        (a_request(None, with_fields(AttemptReport(job=JOB, attempt=1), {"outcome": 99})), "attempts[0].outcome"),
         (
-            a_request(None, AttemptReport(job=JOB, attempt=1, failure=Failure(failure_class=99))),
+            a_request(None, AttemptReport(job=JOB, attempt=1, failure=with_fields(Failure(), {"failure_class": 99}))),
             "attempts[0].failure.failure_class",
         ),
         (a_request(None, *[AttemptReport(job=JOB, attempt=1)] * 2), "attempts[0]"),

@@ -1,6 +1,6 @@
 from headway.contract.ids import new_job_id
 from headway.testing.builders import a_claimed_record, a_host, a_record
-from headway.v1.jobs_pb2 import FAILURE_CLASS_TRANSIENT, JOB_STATE_QUEUED, JOB_STATE_RUNNING
+from headway.v1.jobs_pb2 import ATTEMPT_OUTCOME_FAILED, FAILURE_CLASS_TRANSIENT, JOB_STATE_QUEUED, JOB_STATE_RUNNING
 from scheduler.host_table import LiveHost, Word
 from scheduler.passes import PassLoop
 from scheduler.pulse import Pulse
@@ -63,7 +63,7 @@ async def test_a_retry_starts_when_its_time_has_come() -> None:
         voice = stage.hear(Word(a_host(), {}, ()))
         job_id = await stage.store(a_record())
         await stage.clock.advance(0.0)
-        end = AttemptEnd(job_id, 1, 2, FAILURE_CLASS_TRANSIENT, "BROKEN", "it broke")
+        end = AttemptEnd(job_id, 1, ATTEMPT_OUTCOME_FAILED, FAILURE_CLASS_TRANSIENT, "BROKEN", "it broke")
         stage.hear(Word(a_host(), {(job_id, 1): "name"}, (end,)), voice)
         await stage.clock.advance(0.9)
         assert (await stage.job(job_id)).state == JOB_STATE_QUEUED

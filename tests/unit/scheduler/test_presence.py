@@ -7,6 +7,7 @@ from headway.contract.subjects import EVENTS, HOSTS
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host
 from headway.v1.hosts_pb2 import HOST_STATE_DRAINING, HOST_STATE_LOST, HOST_STATE_UP, Host, HostState
 from headway.v1.records_pb2 import HostRecord
+from scheduler.cluster_view import Moment
 from scheduler.host_table import LiveHost, Word
 from scheduler.presence import LOST_KEPT, Presence, describe, events_between
 from tests.unit.scheduler.stage import LEASE_SECONDS, Stage, a_stage, running
@@ -147,9 +148,9 @@ async def test_a_lost_host_is_told_and_kept_for_a_while() -> None:
         assert await scene.record() is None
 
 
-def _later(stage: Stage) -> object:
+def _later(stage: Stage) -> Moment:
     now = stage.now()
-    return type(now)(now.time, now.seconds + LEASE_SECONDS)
+    return Moment(now.time, now.seconds + LEASE_SECONDS)
 
 
 async def test_a_host_that_drained_and_hung_up_has_left_and_is_not_lost() -> None:

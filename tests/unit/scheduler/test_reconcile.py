@@ -20,7 +20,7 @@ from headway.v1.jobs_pb2 import (
 )
 from scheduler.plan import CancelQueued, Claim, ConfirmCancelled, FailAttempt, LoseAttempt, Plan
 from scheduler.reconcile import MAX_CLAIMS, MAX_ENDINGS, next_look, reconcile
-from scheduler.snapshot import Snapshot
+from scheduler.snapshot import HostView, Snapshot
 from tests.unit.scheduler.views import a_demand, a_held, a_queued, a_view, an_end
 
 NOW = 100.0
@@ -109,15 +109,15 @@ def test_a_plan_is_bounded_and_the_rest_comes_with_the_next_pass() -> None:
     assert len(plan.endings) == MAX_ENDINGS
 
 
-def held_with(*, lease_end: float = NOW + 1, **view: object) -> Snapshot:
+def held_with(view: HostView | None = None, *, lease_end: float = NOW + 1) -> Snapshot:
     job = a_held()
-    hosts = [a_view(**view)] if view else []
+    hosts = [view] if view is not None else []
     return Snapshot(held=[job], hosts=hosts, lease_ends={job.key: lease_end})
 
 
 def test_an_attempt_whose_lease_is_live_is_left_alone() -> None:
     assert reconcile(held_with(), NOW) == Plan()
-    assert reconcile(held_with(reported=(("j1", 1),)), NOW) == Plan()
+    assert reconcile(held_with(a_view(reported=(("j1", 1),))), NOW) == Plan()
 
 
 def test_an_attempt_is_lost_when_its_lease_ends() -> None:
@@ -132,14 +132,14 @@ def test_an_attempt_without_a_lease_is_not_reaped_for_it() -> None:
 
 
 def test_an_attempt_that_failed_is_recorded_with_its_failure() -> None:
-    assert reconcile(held_with(ended=(an_end(),)), NOW).endings == (FailAttempt("j1", 1, an_end()),)
+    assert reconcile(held_with(a_view(ended=(an_end(),))), NOW).endings == (FailAttempt("j1", 1, an_end()),)
 
 
 def test_a_finished_attempt_waits_for_its_commit() -> None:
     """The gateway's commit ends the job; the scheduler must not take the result's lease away meanwhile."""
     finished = an_end(outcome=ATTEMPT_OUTCOME_SUCCEEDED)
 
-    assert reconcile(held_with(ended=(finished,), lease_end=NOW - 1), NOW) == Plan()
+    assert reconcile(held_with(a_view(ended=(finished,)), lease_end=NOW - 1), NOW) == Plan()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_finished_attempt_waits_for_its_commit() -> None:
     [ATTEMPT_OUTCOME_CANCELLED, ATTEMPT_OUTCOME_PAUSED, ATTEMPT_OUTCOME_PREEMPTED, ATTEMPT_OUTCOME_LOST],
 )
 def test_an_attempt_that_its_host_gave_up_unasked_goes_elsewhere(outcome: "AttemptOutcome.ValueType") -> None:
-    (ending,) = reconcile(held_with(ended=(an_end(outcome=outcome),)), NOW).endings
+    (ending,) = reconcile(held_with(a_view(ended=(an_end(outcome=outcome),))), NOW).endings
 
     assert isinstance(ending, LoseAttempt)
     assert ending.reason == "HOST_GAVE_UP"
@@ -168,34 +168,34 @@ def test_another_host_s_word_ends_nothing() -> None:
 
 
 def test_an_attempt_that_a_restarted_host_does_not_know_is_lost_at_once() -> None:
-    (ending,) = reconcile(held_with(forgotten=(("j1", 1),)), NOW).endings
+    (ending,) = reconcile(held_with(a_view(forgotten=(("j1", 1),))), NOW).endings
 
     assert isinstance(ending, LoseAttempt)
     assert ending.reason == "HOST_RESTARTED"
 
 
-def cancelling(**view: object) -> Snapshot:
+def cancelling(view: HostView) -> Snapshot:
     job = a_held(state=JOB_STATE_CANCELLING)
-    return Snapshot(held=[job], hosts=[a_view(**view)], lease_ends={job.key: NOW + 1})
+    return Snapshot(held=[job], hosts=[view], lease_ends={job.key: NOW + 1})
 
 
 @pytest.mark.parametrize(
     "outcome", [ATTEMPT_OUTCOME_CANCELLED, ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_SUCCEEDED, ATTEMPT_OUTCOME_PAUSED]
 )
 def test_a_cancellation_is_confirmed_however_the_attempt_ended(outcome: "AttemptOutcome.ValueType") -> None:
-    assert reconcile(cancelling(ended=(an_end(outcome=outcome),)), NOW).endings == (ConfirmCancelled("j1", 1),)
+    assert reconcile(cancelling(a_view(ended=(an_end(outcome=outcome),))), NOW).endings == (ConfirmCancelled("j1", 1),)
 
 
 def test_a_cancellation_waits_for_the_host_that_runs_the_attempt() -> None:
-    assert reconcile(cancelling(reported=(("j1", 1),)), NOW) == Plan()
+    assert reconcile(cancelling(a_view(reported=(("j1", 1),))), NOW) == Plan()
 
 
 def test_a_cancellation_is_confirmed_when_the_host_does_not_run_the_attempt() -> None:
-    assert reconcile(cancelling(), NOW).endings == (ConfirmCancelled("j1", 1),)
+    assert reconcile(cancelling(a_view()), NOW).endings == (ConfirmCancelled("j1", 1),)
 
 
 def test_a_cancellation_waits_for_a_host_whose_stream_is_closed() -> None:
-    assert reconcile(cancelling(connected=False), NOW) == Plan()
+    assert reconcile(cancelling(a_view(connected=False)), NOW) == Plan()
 
 
 def test_a_cancellation_of_a_lost_host_s_attempt_ends_with_the_lease() -> None:

@@ -10,10 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from headway.contract.modes import Wish
 from headway.testing.builders import a_host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL
+from headway.v1.jobs_pb2 import AttemptOutcome
 from scheduler.placement import rooms_of
 from scheduler.reconcile import reconcile
 from scheduler.snapshot import Demand, HeldJob, HostView, QueuedJob, Snapshot
-from tests.unit.scheduler.history import FAILED, SUCCEEDED, History
+from tests.unit.scheduler.history import FAILED, SUCCEEDED, History, SimulatedHost
 from tests.unit.scheduler.views import a_held, a_queued, a_view
 
 HOST_IDS = st.sampled_from(["anton", "berta", "carl"])
@@ -27,7 +28,7 @@ class Scheduling(RuleBasedStateMachine):
         super().__init__()
         self.world = History()
 
-    def pick(self, index: int):  # noqa: ANN201 - a host of the world
+    def pick(self, index: int) -> SimulatedHost:
         hosts = sorted(self.world.hosts.values(), key=lambda host: host.host_id)
         return hosts[index % len(hosts)]
 
@@ -56,7 +57,7 @@ class Scheduling(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.hosts)
     @rule(index=INDEX, outcome=st.sampled_from([FAILED, SUCCEEDED]))
-    def finish(self, index: int, outcome: int) -> None:
+    def finish(self, index: int, outcome: "AttemptOutcome.ValueType") -> None:
         self.world.finish(self.pick(index), outcome)
 
     @precondition(lambda self: self.world.hosts)

@@ -48,7 +48,11 @@ class Scene:
 class Line:
     """A host's end of one stream."""
 
-    def __init__(self, answers: AsyncGenerator[SynchronizeResponse, None], requests: asyncio.Queue) -> None:
+    def __init__(
+        self,
+        answers: AsyncGenerator[SynchronizeResponse, None],
+        requests: asyncio.Queue[SynchronizeRequest | None],
+    ) -> None:
         self._answers = answers
         self._requests = requests
         self._sequence = 0

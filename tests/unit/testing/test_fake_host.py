@@ -16,10 +16,14 @@ from headway.testing.eventually import eventually
 from headway.testing.fake_host import FakeHost
 from headway.v1 import scheduler_service_pb2
 from headway.v1.jobs_pb2 import ATTEMPT_OUTCOME_CANCELLED, ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_UNSPECIFIED
+from headway.v1.jobs_service_pb2 import ExplainJobResponse
 from headway.v1.scheduler_service_pb2 import (
     AttemptOrder,
     AttemptReference,
     AttemptStop,
+    ExplainRequest,
+    SelectModeRequest,
+    SelectModeResponse,
     SynchronizeRequest,
     SynchronizeResponse,
 )
@@ -67,6 +71,14 @@ class Script(SchedulerServiceServicer):
             hearing.cancel()
             await asyncio.wait([hearing])
 
+    async def Explain(self, request: ExplainRequest, context: object) -> ExplainJobResponse:  # noqa: N802 - as above.
+        raise NotImplementedError
+
+    async def SelectMode(  # noqa: N802 - as above.
+        self, request: SelectModeRequest, context: object
+    ) -> SelectModeResponse:
+        raise NotImplementedError
+
     @property
     def reports(self) -> list[tuple[str, int, int]]:
         """What the newest message lists."""
@@ -74,12 +86,12 @@ class Script(SchedulerServiceServicer):
 
 
 @asynccontextmanager
-async def a_stage(**options: bool) -> AsyncIterator[tuple[Script, FakeHost]]:
+async def a_stage(*, obeys: bool = True, redials: bool = True) -> AsyncIterator[tuple[Script, FakeHost]]:
     script = Script()
     server = GrpcServer("127.0.0.1:0", authenticator=script, scopes=METHOD_SCOPES)
     descriptor = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
     server.add(add_SchedulerServiceServicer_to_server, script, descriptor)
-    async with server, FakeHost(server.address, api_key="k", **options) as host:
+    async with server, FakeHost(server.address, api_key="k", obeys=obeys, redials=redials) as host:
         await eventually(lambda: script.heard)
         yield script, host
 

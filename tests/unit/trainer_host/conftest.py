@@ -6,7 +6,7 @@ import grpc.aio
 import pytest
 
 from headway.runtime.channel import open_channel
-from tests.contract.host_doubles import FakeGateway, serving_gateway
+from tests.contract.fake_gateway import FakeGateway, serving_gateway
 
 
 @pytest.fixture

@@ -24,12 +24,14 @@ from headway.v1.jobs_pb2 import (
     FailureClass,
 )
 from headway.v1.scheduler_service_pb2 import AttemptOrder, AttemptStop
-from tests.contract.host_doubles import FakeGateway, toy_order
+from tests.contract.fake_gateway import FakeGateway
+from tests.contract.host_process import toy_order
 from tests.unit.trainer_host.doubles import FakeChild
 from tests.unit.trainer_host.world import World, a_world, finish
-from trainer_host import outbox as outbox_module
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.child_messages import Failed, Progress, Stop, Stopped
+from trainer_host.child_messages import Failed, Progress, RunAttempt, Stop, Stopped
+from trainer_host.child_messages import FailureClass as ChildFailureClass
+from trainer_host.files import fsync_tree
 
 
 @pytest.fixture
@@ -71,11 +73,11 @@ async def test_the_last_lines_are_there_before_the_result_is(
     world: World, order: AttemptOrder, gateway: FakeGateway
 ) -> None:
     """Who follows a log stops when the job is over."""
-    gateway.hold_commits()
+    gateway.committing.close()
     await finish(await begun(world, order), lines=("last words",))
     await eventually(lambda: "CommitResult" in gateway.calls)
     assert [line.message for line in gateway.lines[AttemptKey.of(order)].values()] == ["last words"]
-    gateway.let_commits_go()
+    gateway.committing.open()
 
 
 async def test_progress_reaches_the_scheduler_and_the_gateway(
@@ -98,10 +100,10 @@ async def test_progress_reaches_the_scheduler_and_the_gateway(
     ],
 )
 async def test_a_failure_keeps_the_class_that_the_recipe_gave_it(
-    world: World, order: AttemptOrder, word: str, failure_class: "FailureClass.ValueType"
+    world: World, order: AttemptOrder, word: ChildFailureClass, failure_class: "FailureClass.ValueType"
 ) -> None:
     child = await begun(world, order)
-    child.says.put_nowait(Failed(failure_class=word, reason="WHY", message="because", step=4))  # type: ignore[arg-type]
+    child.says.put_nowait(Failed(failure_class=word, reason="WHY", message="because", step=4))
     report = await world.report_when_over(AttemptKey.of(order))
     assert (report.outcome, report.step) == (ATTEMPT_OUTCOME_FAILED, 4)
     assert (report.failure.failure_class, report.failure.reason) == (failure_class, "WHY")
@@ -122,9 +124,9 @@ async def test_a_child_that_dies_before_it_has_the_order_is_a_transient_failure(
     tmp_path: Path, channel: grpc.aio.Channel, order: AttemptOrder
 ) -> None:
     class Deaf(FakeChild):
-        async def send(self, message: object) -> None:
+        async def send(self, message: RunAttempt | Stop) -> None:
             self.die(-9)
-            await super().send(message)  # type: ignore[arg-type]
+            await super().send(message)
 
     async with a_world(tmp_path, channel, child=Deaf()) as world:
         world.apply(run=(order,))
@@ -201,7 +203,7 @@ async def test_a_paused_attempt_that_was_just_done_is_delivered(
 async def test_a_cancellation_during_the_delivery_throws_the_result_away(
     world: World, order: AttemptOrder, gateway: FakeGateway
 ) -> None:
-    gateway.hold_commits()
+    gateway.committing.close()
     await finish(await begun(world, order))
     await eventually(lambda: "CommitResult" in gateway.calls)
     [report] = world.table.reports()
@@ -214,26 +216,26 @@ async def test_a_cancellation_during_the_delivery_throws_the_result_away(
 async def test_a_pause_during_the_delivery_changes_nothing(
     world: World, order: AttemptOrder, gateway: FakeGateway
 ) -> None:
-    gateway.hold_commits()
+    gateway.committing.close()
     await finish(await begun(world, order))
     await eventually(lambda: "CommitResult" in gateway.calls)
     world.apply(stop=(stop(order, AttemptStop.REASON_PAUSE),))
-    gateway.let_commits_go()
+    gateway.committing.open()
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
 
 
 @pytest.mark.parametrize("where", ["slot", "input", "child"])
 async def test_an_attempt_can_be_cancelled_before_it_has_a_child(
-    tmp_path: Path, channel: grpc.aio.Channel, gateway: FakeGateway, where: str
+    tmp_path: Path, channel: grpc.aio.Channel, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     async with a_world(tmp_path, channel, num_slots=1) as world:
         order = toy_order(inputs=(gateway.add(b"table"),))
         if where == "slot":
             await begun(world, toy_order())
         if where == "input":
-            gateway.hold_downloads()
+            gateway.downloads.close()
         if where == "child":
-            world.means.pool.take = asyncio.Event().wait  # type: ignore[method-assign, assignment]
+            monkeypatch.setattr(world.means.pool, "take", asyncio.Event().wait)
         world.apply(run=(order,))
         await asyncio.sleep(0.05)
         world.apply(stop=(stop(order, AttemptStop.REASON_CANCEL),))
@@ -280,14 +282,13 @@ async def test_a_full_disk_is_waited_out_with_the_result_in_hand(
 ) -> None:
     """F24."""
     failures = [OSError(errno.ENOSPC, "No space left on device") for _ in range(3)]
-    fsync_tree = outbox_module.fsync_tree
 
     def full_for_a_while(root: Path) -> None:
         if failures:
             raise failures.pop()
         fsync_tree(root)
 
-    monkeypatch.setattr(outbox_module, "fsync_tree", full_for_a_while)
+    monkeypatch.setattr("trainer_host.outbox.fsync_tree", full_for_a_while)
     await finish(await begun(world, order))
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
     assert failures == []
@@ -299,7 +300,7 @@ async def test_a_cancellation_ends_the_wait_for_a_full_disk(
     def full(_: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(outbox_module, "fsync_tree", full)
+    monkeypatch.setattr("trainer_host.outbox.fsync_tree", full)
     await finish(await begun(world, order))
     await asyncio.sleep(0.05)
     assert world.supervisor.num_running == 1

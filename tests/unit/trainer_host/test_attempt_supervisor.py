@@ -13,7 +13,8 @@ from headway.v1.jobs_pb2 import (
     ATTEMPT_PHASE_STARTING,
 )
 from headway.v1.scheduler_service_pb2 import AttemptStop
-from tests.contract.host_doubles import FakeGateway, toy_order
+from tests.contract.fake_gateway import FakeGateway
+from tests.contract.host_process import toy_order
 from tests.unit.trainer_host.world import World, a_world, finish
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.child_messages import Stop, Stopped
@@ -152,13 +153,13 @@ async def test_what_an_earlier_start_left_in_the_outbox_is_delivered(
     """P11 and F17: the agent dies between the outbox and the commit."""
     order = toy_order()
     key = AttemptKey.of(order)
-    gateway.hold_commits()
+    gateway.committing.close()
     async with a_world(tmp_path, channel) as first:
         first.apply(run=(order,))
         await finish(await first.child_of(key))
         await eventually(lambda: "CommitResult" in gateway.calls)
     assert gateway.commits == []
-    gateway.let_commits_go()
+    gateway.committing.open()
     async with a_world(tmp_path, channel) as second:
         assert (await second.report_when_over(key)).outcome == ATTEMPT_OUTCOME_SUCCEEDED
         await eventually(lambda: second.outbox.entries() == [])
@@ -171,7 +172,7 @@ async def test_a_cancellation_reaches_a_result_that_an_earlier_start_left(
 ) -> None:
     order = toy_order()
     key = AttemptKey.of(order)
-    gateway.hold_commits()
+    gateway.committing.close()
     async with a_world(tmp_path, channel) as first:
         first.apply(run=(order,))
         await finish(await first.child_of(key))

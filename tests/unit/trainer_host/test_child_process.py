@@ -132,6 +132,7 @@ async def test_a_child_that_is_told_to_stop_stops_at_its_next_step(server: ForkS
     child = await a_child(server)
     await child.send(toy_order(tmp_path, num_steps=100_000, step_seconds=0.01))
 
+    last: ChildMessage | None = None
     async with asyncio.timeout(DEADLINE_SECONDS), aclosing(child.messages()) as messages:
         async for message in messages:
             if isinstance(message, Log) and message.message.startswith("Step 2"):

@@ -7,7 +7,7 @@ from google.protobuf.json_format import Parse
 from headway.contract.errors import InvalidName
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, JobSpec
 from headway.v1.jobs_pb2 import ATTEMPT_PHASE_TRAINING, FAILURE_CLASS_USER_INPUT
-from tests.contract.host_doubles import toy_order
+from tests.contract.host_process import toy_order
 from trainer_host.child_messages import ArtifactFile, Failed, Finished, InputFile, Progress, Summary
 from trainer_host.child_translation import commit_request, failure_of, progress_of, run_message, stop_message
 from trainer_host.stop_request import StopReason

@@ -24,7 +24,7 @@ from headway.v1.blobs_service_pb2_grpc import BlobServiceStub
 from headway.v1.jobs_pb2 import Artifact, Bundle
 from headway.v1.results_service_pb2 import CommitResultRequest
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
-from tests.contract.host_doubles import FakeGateway
+from tests.contract.fake_gateway import FakeGateway
 from tests.unit.trainer_host.doubles import HastyClock, a_key
 from trainer_host.delivery import Delivered, Delivery, Verdict
 from trainer_host.outbox import OutboxEntry
@@ -35,7 +35,7 @@ CONTENT = b"weights" * 1000
 
 
 @pytest.fixture
-def clock() -> HastyClock:  # type: ignore[override]
+def clock() -> HastyClock:
     return HastyClock()
 
 

@@ -8,9 +8,10 @@ import pytest
 from headway.contract.errors import DigestMismatch, StoreUnavailable
 from headway.v1.blobs_service_pb2_grpc import BlobServiceStub
 from headway.v1.jobs_pb2 import FAILURE_CLASS_FATAL, FAILURE_CLASS_TRANSIENT
-from tests.contract.host_doubles import FakeGateway
+from tests.contract.fake_gateway import FakeGateway
 from tests.unit.trainer_host.doubles import HastyClock
 from trainer_host.attempt_failure import AttemptFailed
+from trainer_host.child_messages import InputFile
 from trainer_host.input_cache import InputCache
 from trainer_host.inputs import Inputs
 from trainer_host.retries import Pace
@@ -19,7 +20,7 @@ CONTENT = random.Random(1).randbytes(1_000_000)
 
 
 @pytest.fixture
-def clock() -> HastyClock:  # type: ignore[override]
+def clock() -> HastyClock:
     return HastyClock()
 
 
@@ -35,11 +36,15 @@ def inputs(channel: grpc.aio.Channel, cache: InputCache, clock: HastyClock) -> I
     return Inputs(cache, BlobServiceStub(channel), clock, Pace(give_up_seconds=60))
 
 
+def content_of(file: InputFile) -> bytes:
+    return Path(file.path).read_bytes()
+
+
 async def test_an_input_is_fetched_once_and_then_reused(inputs: Inputs, gateway: FakeGateway) -> None:
     pinned = gateway.add(CONTENT)
     for _ in range(2):
         async with inputs.held("projects/p", [pinned]) as [file]:
-            assert Path(file.path).read_bytes() == CONTENT
+            assert content_of(file) == CONTENT
             assert (file.role, file.digest, file.format) == ("table", pinned.digest, "csv")
     assert gateway.calls == ["DownloadBlob"]
 
@@ -49,7 +54,7 @@ async def test_attempts_that_want_the_same_input_fetch_it_once(inputs: Inputs, g
 
     async def use() -> None:
         async with inputs.held("projects/p", [pinned]) as [file]:
-            assert Path(file.path).read_bytes() == CONTENT
+            assert content_of(file) == CONTENT
 
     async with asyncio.TaskGroup() as group:
         for _ in range(5):
@@ -63,7 +68,7 @@ async def test_a_damaged_part_is_thrown_away_and_fetched_anew(
     pinned = gateway.add(CONTENT)
     cache.part_path(pinned.digest).write_bytes(bytes(700_000))
     async with inputs.held("projects/p", [pinned]) as [file]:
-        assert Path(file.path).read_bytes() == CONTENT
+        assert content_of(file) == CONTENT
     assert gateway.download_offsets == [700_000, 0]
 
 
@@ -71,7 +76,7 @@ async def test_an_absent_gateway_is_waited_for(inputs: Inputs, gateway: FakeGate
     pinned = gateway.add(CONTENT)
     gateway.faults.errors["DownloadBlob"] = [StoreUnavailable("away"), DigestMismatch("damaged")]
     async with inputs.held("projects/p", [pinned]) as [file]:
-        assert Path(file.path).read_bytes() == CONTENT
+        assert content_of(file) == CONTENT
     assert len(clock.sleeps) == 2
 
 
@@ -114,8 +119,8 @@ async def test_a_full_disk_makes_the_attempt_fail_for_another_try(
 
 async def test_an_input_in_use_is_not_evicted(inputs: Inputs, gateway: FakeGateway, cache: InputCache) -> None:
     pinned = gateway.add(CONTENT)
-    async with inputs.held("projects/p", [pinned]) as [file]:
+    async with inputs.held("projects/p", [pinned]):
         cache.make_room(10_000_000)
-        assert Path(file.path).exists()
+        assert cache.find(pinned.digest, pinned.size_bytes)
     cache.make_room(10_000_000)
-    assert not Path(file.path).exists()
+    assert not cache.find(pinned.digest, pinned.size_bytes)

@@ -9,9 +9,8 @@ from headway.contract.digests import sha256_of
 from headway.v1.jobs_pb2 import Artifact, Bundle
 from headway.v1.results_service_pb2 import CommitResultRequest
 from tests.unit.trainer_host.doubles import a_key
-from trainer_host import outbox as outbox_module
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.outbox import Outbox
+from trainer_host.outbox import Outbox, OutboxEntry
 
 WEIGHTS = b"weights" * 100
 
@@ -32,10 +31,16 @@ def a_result(tmp_path: Path, key: AttemptKey) -> tuple[CommitResultRequest, Path
     return CommitResultRequest(job=key.job, attempt=key.attempt, host="hosts/h", bundle=bundle), bundle_dir
 
 
+def put(outbox: Outbox, request: CommitResultRequest, bundle_dir: Path) -> OutboxEntry:
+    entry = outbox.adopt(request, bundle_dir)
+    outbox.seal(entry)
+    return entry
+
+
 def test_a_result_is_found_again_after_a_restart(outbox: Outbox, tmp_path: Path) -> None:
     key = a_key()
     request, bundle_dir = a_result(tmp_path, key)
-    outbox.put(request, bundle_dir)
+    outbox.seal(outbox.adopt(request, bundle_dir))
     again = Outbox(tmp_path / "outbox")
     again.prepare()
     [entry] = again.entries()
@@ -49,77 +54,78 @@ def test_every_file_and_folder_is_on_the_disk_before_the_result_has_its_name(
 ) -> None:
     """P11, after a power cut: contents first, then the folders that name them, then the rename, then its folder."""
     events: list[str] = []
-    fsync, rename = os.fsync, Path.rename
+    fsync, replace = os.fsync, Path.replace
 
     def noting_fsync(descriptor: int) -> None:
-        events.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        events.append(f"fsync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
         fsync(descriptor)
 
-    def noting_rename(path: Path, target: Path) -> Path:
-        events.append(f"rename {path.parent.name} -> {target.parent.name}")
-        return rename(path, target)
+    def noting_replace(path: Path, target: Path) -> Path:
+        events.append(f"name {target.name}")
+        return replace(path, target)
 
     monkeypatch.setattr(os, "fsync", noting_fsync)
-    monkeypatch.setattr(Path, "rename", noting_rename)
+    monkeypatch.setattr(Path, "replace", noting_replace)
     key = a_key()
-    outbox.put(*a_result(tmp_path, key))
-    published = events.index("rename incoming -> results")
-    before = events[:published]
-    assert {
+    put(outbox, *a_result(tmp_path, key))
+    named = events.index("name commit.pb")
+    assert set(events[:named]) == {
         "fsync model.safetensors",
         "fsync deep",
         "fsync bundle",
-        "fsync commit.pb",
+        "fsync .commit.pb.part",
         f"fsync {key.file_name}",
-    } <= set(before)
-    assert before.index("fsync model.safetensors") < before.index("fsync deep") < before.index("fsync bundle")
-    assert events[published + 1 :] == ["fsync results"]
+    }
+    order = [events.index(f"fsync {name}") for name in ("model.safetensors", "deep", "bundle", key.file_name)]
+    assert order == sorted(order)
+    assert events[named + 1 :] == [f"fsync {key.file_name}", "fsync results"]
 
 
 @pytest.mark.parametrize("step", ["fsync_tree", "fsync_path"])
 def test_a_full_disk_loses_nothing_and_the_same_call_succeeds_later(
     outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    key = a_key()
-    request, bundle_dir = a_result(tmp_path, key)
+    entry = outbox.adopt(*a_result(tmp_path, a_key()))
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(outbox_module, step, full)
+        patch.setattr(f"trainer_host.outbox.{step}", full)
         with pytest.raises(OSError, match="No space"):
-            outbox.put(request, bundle_dir)
-    outbox.put(request, bundle_dir)
-    [entry] = outbox.entries()
+            outbox.seal(entry)
+    outbox.seal(entry)
+    assert outbox.entries() == [entry]
     assert (entry.bundle_dir / "deep" / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_half_a_result_is_swept_at_the_next_start(outbox: Outbox, tmp_path: Path) -> None:
-    half = tmp_path / "outbox" / "incoming" / a_key().file_name / "bundle"
-    half.mkdir(parents=True)
+def test_what_was_not_sealed_is_swept_at_the_next_start(outbox: Outbox, tmp_path: Path) -> None:
+    """After a power cut its files may be torn."""
+    sealed = put(outbox, *a_result(tmp_path, a_key()))
+    half = outbox.adopt(*a_result(tmp_path, a_key()))
+    assert outbox.find(half.key) is None
     outbox.prepare()
-    assert outbox.entries() == []
-    assert not half.exists()
+    assert outbox.entries() == [sealed]
+    assert not half.bundle_dir.exists()
 
 
 def test_a_result_that_cannot_be_read_is_left_for_a_person(outbox: Outbox, tmp_path: Path) -> None:
     key = a_key()
-    entry = outbox.put(*a_result(tmp_path, key))
+    entry = put(outbox, *a_result(tmp_path, key))
     (entry.bundle_dir.parent / "commit.pb").write_bytes(b"\xff\xff\xff")
     assert outbox.entries() == []
     assert entry.bundle_dir.exists()
 
 
 def test_a_result_under_another_name_is_not_delivered(outbox: Outbox, tmp_path: Path) -> None:
-    entry = outbox.put(*a_result(tmp_path, a_key()))
+    entry = put(outbox, *a_result(tmp_path, a_key()))
     entry.bundle_dir.parent.rename(entry.bundle_dir.parent.with_name(a_key(2).file_name))
     assert outbox.entries() == []
 
 
 def test_a_removed_result_is_gone_and_removing_it_again_does_no_harm(outbox: Outbox, tmp_path: Path) -> None:
     key = a_key()
-    outbox.put(*a_result(tmp_path, key))
+    put(outbox, *a_result(tmp_path, key))
     outbox.remove(key)
     outbox.remove(key)
     assert outbox.entries() == []
@@ -130,7 +136,7 @@ def test_a_removed_result_is_gone_and_removing_it_again_does_no_harm(outbox: Out
 def test_rejected_results_are_kept_for_a_person_but_not_for_ever(outbox: Outbox, tmp_path: Path) -> None:
     keys = [a_key() for _ in range(5)]
     for key in keys:
-        outbox.put(*a_result(tmp_path, key))
+        put(outbox, *a_result(tmp_path, key))
         outbox.set_aside(key)
     assert outbox.entries() == []
     kept = {path.name for path in (tmp_path / "outbox" / "rejected").iterdir()}
@@ -140,7 +146,7 @@ def test_rejected_results_are_kept_for_a_person_but_not_for_ever(outbox: Outbox,
 def test_results_are_listed_oldest_first(outbox: Outbox, tmp_path: Path) -> None:
     keys = [a_key() for _ in range(3)]
     for number, key in enumerate(reversed(keys)):
-        entry = outbox.put(*a_result(tmp_path, key))
+        entry = put(outbox, *a_result(tmp_path, key))
         os.utime(entry.bundle_dir.parent, ns=(number, number))
     assert [entry.key for entry in outbox.entries()] == list(reversed(keys))
 
@@ -155,6 +161,6 @@ def test_a_bundle_from_another_file_system_is_refused_and_kept(
 
     monkeypatch.setattr(Path, "rename", elsewhere)
     with pytest.raises(OSError, match="cross-device"):
-        outbox.put(request, bundle_dir)
+        outbox.seal(outbox.adopt(request, bundle_dir))
     assert bundle_dir.exists()
     shutil.rmtree(bundle_dir)

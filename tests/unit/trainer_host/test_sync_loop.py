@@ -15,7 +15,8 @@ from headway.v1.hosts_pb2 import Host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import ATTEMPT_OUTCOME_LOST, ATTEMPT_PHASE_EVALUATING
 from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
-from tests.contract.host_doubles import FakeScheduler, serving_scheduler, toy_order
+from tests.contract.fake_scheduler import FakeScheduler, serving_scheduler
+from tests.contract.host_process import toy_order
 from tests.unit.trainer_host.world import QUICK, World, a_world, finish
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.child_messages import Progress, Stop
@@ -50,6 +51,10 @@ async def world(tmp_path: Path, channel: grpc.aio.Channel) -> AsyncIterator[Worl
 @pytest.fixture
 def scheduler() -> FakeScheduler:
     return FakeScheduler(beat_seconds=0.1)
+
+
+async def heard(scheduler: FakeScheduler, num_messages: int) -> None:
+    await eventually(lambda: len(scheduler.messages) >= num_messages)
 
 
 async def test_a_host_says_at_once_what_it_is_and_then_at_the_pace_of_the_scheduler(
@@ -105,7 +110,7 @@ async def test_a_scheduler_that_restarts_under_a_live_host_is_called_again(
         for _ in range(3):
             fresh = FakeScheduler(beat_seconds=0.1)
             async with serving_scheduler(fresh, port):
-                await eventually(lambda fresh=fresh: len(fresh.messages) >= 2)
+                await heard(fresh, 2)
 
 
 async def test_a_connection_on_which_no_answer_comes_is_given_up(world: World, scheduler: FakeScheduler) -> None:

@@ -10,7 +10,7 @@ from headway.runtime.clock import SystemClock
 from headway.testing.eventually import eventually
 from headway.v1.jobs_pb2 import Progress
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
-from tests.contract.host_doubles import FakeGateway
+from tests.contract.fake_gateway import FakeGateway
 from tests.unit.trainer_host.doubles import a_key
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.telemetry import AttemptTelemetry

@@ -10,7 +10,7 @@ from headway.contract.limits import MIB
 from headway.runtime.remote_error import RemoteError
 from headway.v1.blobs_service_pb2_grpc import BlobServiceStub
 from headway.v1.jobs_pb2 import Artifact, Bundle
-from tests.contract.host_doubles import FakeGateway
+from tests.contract.fake_gateway import FakeGateway
 from trainer_host.uploads import Uploads, blames_the_bytes
 
 FILES = {

@@ -13,7 +13,13 @@ from headway.runtime.clock import SystemClock
 from headway.testing.eventually import eventually
 from headway.v1.blobs_service_pb2_grpc import BlobServiceStub
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
-from headway.v1.scheduler_service_pb2 import AttemptOrder, AttemptReport, SynchronizeResponse
+from headway.v1.scheduler_service_pb2 import (
+    AttemptOrder,
+    AttemptReference,
+    AttemptReport,
+    AttemptStop,
+    SynchronizeResponse,
+)
 from tests.unit.trainer_host.doubles import FakeChild
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.attempt_run import Means
@@ -61,8 +67,15 @@ class World:
     outbox: Outbox
     children: list[FakeChild] = field(default_factory=list)
 
-    def apply(self, *, run: tuple[AttemptOrder, ...] = (), **rest: object) -> None:
-        self.supervisor.apply(SynchronizeResponse(run=run, **rest))  # type: ignore[arg-type]
+    def apply(
+        self,
+        *,
+        run: tuple[AttemptOrder, ...] = (),
+        stop: tuple[AttemptStop, ...] = (),
+        release: tuple[AttemptReference, ...] = (),
+    ) -> None:
+        """As if the scheduler had said so."""
+        self.supervisor.apply(SynchronizeResponse(run=run, stop=stop, release=release))
 
     async def child_of(self, key: AttemptKey) -> FakeChild:
         """The child that has the order for an attempt."""

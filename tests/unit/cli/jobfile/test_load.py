@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from google.protobuf import json_format
 
 from headway.cli.jobfile.faults import InvalidJobFile
 from headway.cli.jobfile.load import JobFile, load_job_file, read_text
@@ -88,8 +89,9 @@ def test_long_enum_names_are_understood() -> None:
 
 def test_the_spec_of_a_custom_kind_is_free() -> None:
     spec = load("custom: {kind: mine, spec: {a: [1, yes, text, null], b: {c: 0.5}}}").spec
-    assert spec.custom.spec["a"][2] == "text"
-    assert spec.custom.spec["b"]["c"] == 0.5
+    free = json_format.MessageToDict(spec.custom.spec)
+    assert free["a"][2] == "text"
+    assert free["b"]["c"] == 0.5
 
 
 def test_set_wins_over_the_file_and_makes_what_is_missing() -> None:

@@ -25,8 +25,8 @@ def matches(tmp_path: Path) -> Matches:
     queued = a_record(a_spec(display_name="iris one", tags=["red", "blue"], priority=5))
     running = a_record(a_spec(display_name="iris two", tags=["redder"]), now=NOW + timedelta(hours=1), user_id="bob")
     running = claim(running, host=a_host(name="hosts/far"), mode=EXECUTION_MODE_HOST, fallback_reason="", now=NOW)
-    cancelled = a_record(a_spec(display_name="wine [a]*?", priority=-7), now=NOW + timedelta(hours=2))
-    cancelled = request_cancel(cancelled, message="", now=NOW + timedelta(hours=3))
+    wine = a_record(a_spec(display_name="wine [a]*?", priority=-7), now=NOW + timedelta(hours=2))
+    cancelled = request_cancel(wine, message="", now=NOW + timedelta(hours=3))
     assert cancelled is not None
     table.apply([seen(record, number) for number, record in enumerate([queued, running, cancelled], 1)], 3)
 

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from gateway.validation.chain import run_chain
+from gateway.validation.chain import Table, run_chain
 from gateway.validation.tabular_train import NO_HOST_WARNING, STEPS
 from headway.contract.errors import (
     FieldRequired,
@@ -20,6 +20,7 @@ from headway.contract.errors import (
     UnknownMode,
 )
 from headway.v1.job_specs_pb2 import TabularTrainSpec
+from tests.proto_fields import with_fields
 from tests.unit.gateway.builders import FakeTables, FakeWorld, a_draft, a_host, a_spec, a_table, a_tabular_spec
 
 DOCUMENTED = (
@@ -54,7 +55,7 @@ def _no_data(_spec: TabularTrainSpec, world: FakeWorld) -> None:
 
 def _setting(**values: object) -> Callable[[TabularTrainSpec, FakeWorld], None]:
     def spoil(spec: TabularTrainSpec, _world: FakeWorld) -> None:
-        spec.MergeFrom(TabularTrainSpec(**values))
+        with_fields(spec, values)
 
     return spoil
 
@@ -131,7 +132,7 @@ async def test_a_job_without_data_names_both_ways_to_give_it() -> None:
 
 async def test_data_path_wins_over_dataset() -> None:
     class OnlyPaths(FakeTables):
-        async def by_name(self, *_args: object, **_kwargs: object) -> None:
+        async def by_name(self, project: str, dataset: str, version: int, sheet: str, *, field: str) -> Table:
             raise AssertionError("data_path is set")
 
     await run_chain(STEPS, a_draft(a_spec(a_tabular_spec(data_path="iris.csv"))), FakeWorld(tables=OnlyPaths()))
@@ -171,7 +172,7 @@ async def test_a_chosen_batch_larger_than_the_table_is_refused_with_one_that_fit
 
 
 @pytest.mark.parametrize("table", [a_table(num_rows=20), a_table(num_rows=0)], ids=["small", "not counted"])
-async def test_the_default_batch_is_never_too_large(table: object) -> None:
+async def test_the_default_batch_is_never_too_large(table: Table) -> None:
     await run_chain(STEPS, a_draft(), FakeWorld(tables=FakeTables(table)))
 
 

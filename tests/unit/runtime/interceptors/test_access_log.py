@@ -1,5 +1,5 @@
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,7 +11,7 @@ METHOD = "/headway.v1.JobService/GetJob"
 
 
 @pytest.fixture
-def lines() -> Iterator[list[dict[str, object]]]:
+def lines() -> Iterator[Sequence[Mapping[str, object]]]:
     with capture_logs() as captured:
         yield captured
 
@@ -29,7 +29,7 @@ def lines() -> Iterator[list[dict[str, object]]]:
     ],
 )
 def test_a_call_is_as_loud_as_it_is_bad(
-    lines: list[dict[str, object]], code: Code | None, seconds_ago: float, is_unary: bool, level: str
+    lines: Sequence[Mapping[str, object]], code: Code | None, seconds_ago: float, is_unary: bool, level: str
 ) -> None:
     log_call(METHOD, code, "WHY" if code else "", time.perf_counter() - seconds_ago, is_unary=is_unary)
 
@@ -38,7 +38,7 @@ def test_a_call_is_as_loud_as_it_is_bad(
     assert line["code"] == ("OK" if code is None else code.name)
 
 
-def test_a_call_that_the_caller_left_is_quiet(lines: list[dict[str, object]]) -> None:
+def test_a_call_that_the_caller_left_is_quiet(lines: Sequence[Mapping[str, object]]) -> None:
     log_cancelled(METHOD, time.perf_counter())
 
     (line,) = lines

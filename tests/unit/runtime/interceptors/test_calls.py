@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
 from headway.contract.errors import (
@@ -27,7 +28,7 @@ from headway.testing.eventually import eventually
 from tests.unit.runtime.echo import GOOD, Doorman, Echo, EchoStub, bare_channel, everybody, serving
 
 Metadata = tuple[tuple[str, str], ...]
-Call = Callable[[EchoStub, str, Metadata], object]
+Call = Callable[[EchoStub, str, Metadata], Awaitable[list[str]]]
 
 
 async def call_unary(stub: EchoStub, text: str, metadata: Metadata = GOOD) -> list[str]:
@@ -101,6 +102,23 @@ async def test_the_handler_knows_its_caller_and_its_request_id(site: Site, call:
     assert await call(site.stub, "one", (*GOOD, ("x-request-id", "req-7"))) == ["u1 req-7"]
 
 
+async def test_the_request_id_comes_back_in_the_trailers_of_answers_and_errors(site: Site) -> None:
+    metadata = (*GOOD, ("x-request-id", "req-7"))
+    done = site.stub.unary(StringValue(value="one"), metadata=metadata)
+    await done
+    assert ("x-request-id", "req-7") in tuple(await done.trailing_metadata())
+
+    site.echo.act = refuse
+    refused = site.stub.unary(StringValue(value="one"), metadata=metadata)
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await refused
+    assert ("x-request-id", "req-7") in tuple(raised.value.trailing_metadata())
+
+
+def refuse(_: str) -> str:
+    raise NotFound("there is none")
+
+
 @EVERY_KIND
 async def test_an_error_of_ours_arrives_with_its_details(site: Site, call: Call) -> None:
     def act(_: str) -> None:
@@ -133,7 +151,7 @@ async def test_an_unforeseen_exception_is_told_as_internal_and_leaks_nothing(sit
 async def test_bytes_that_are_no_message_are_refused(site: Site, call: Call) -> None:
     stub = site.stub
     garbage = b"\x0a\xff\xff\xff\xff\x0f"
-    calls = {
+    calls: dict[Call, Callable[[Metadata], Awaitable[StringValue]]] = {
         call_unary: lambda metadata: answer(stub.unary(garbage, metadata=metadata)),
         call_down: lambda metadata: anext(aiter(responses(stub.down(garbage, metadata=metadata)))),
         call_up: lambda metadata: answer(stub.up(iter([garbage]), metadata=metadata)),
@@ -158,7 +176,7 @@ async def test_a_good_call_right_after_a_failed_one_succeeds(site: Site, call: C
 
 
 async def test_a_message_that_is_malformed_in_the_middle_of_a_stream_ends_it(site: Site) -> None:
-    requests = [StringValue(value="one"), b"\xff", StringValue(value="three")]
+    requests: list[Message | bytes] = [StringValue(value="one"), b"\xff", StringValue(value="three")]
     stream = responses(site.stub.both(iter(requests), metadata=GOOD))
 
     assert (await anext(stream)).value == "one"

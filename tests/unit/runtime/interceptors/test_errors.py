@@ -31,9 +31,10 @@ def details(error: HeadwayError) -> dict[str, object]:
 
 def _unpacked(status: grpc.Status) -> list[tuple[str, object]]:
     ((_, packed),) = [pair for pair in status.trailing_metadata if pair[0] == "grpc-status-details-bin"]
-    found = []
+    assert isinstance(packed, bytes)
+    found: list[tuple[str, object]] = []
     for one in status_pb2.Status.FromString(packed).details:
-        kind = next(kind for kind in KINDS if one.Is(kind.DESCRIPTOR))
+        kind = next(kind for kind in KINDS if one.TypeName() == kind.DESCRIPTOR.full_name)
         detail = kind()
         one.Unpack(detail)
         found.append((kind.DESCRIPTOR.name, detail))

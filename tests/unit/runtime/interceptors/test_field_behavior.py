@@ -4,7 +4,7 @@ import time
 
 import pytest
 from google.api import field_behavior_pb2
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from google.protobuf.message import Message
 
 from headway.contract.errors import FieldRequired, InvalidArgument, ReadOnlyField, UnknownEnumValue
@@ -25,7 +25,9 @@ def _add(
         label=_Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL,
         type_name=f".{_PACKAGE}.{of}" if of else None,
     )
-    field.options.Extensions[field_behavior_pb2.field_behavior].extend(behaviors)
+    for behavior in behaviors:
+        # As text: the types of google.api do not say whose extension it is.
+        text_format.Merge(f"[{field_behavior_pb2.field_behavior.full_name}]: {behavior}", field.options)
 
 
 def _messages() -> dict[str, type[Message]]:

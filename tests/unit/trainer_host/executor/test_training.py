@@ -5,7 +5,7 @@ import pytest
 
 from headway.contract.digests import sha256_of
 from headway.contract.manifest import Manifest
-from headway.contract.recipes import FatalFailure, RecipeNeeds
+from headway.contract.recipes import AttemptContext, FatalFailure, RecipeNeeds, RecipeResult
 from headway.runtime.clock import SystemClock
 from headway.testing.toy_recipe import ToyRecipe, ToySpec
 from tests.attempt_runs import an_executor, an_order, failed, finished, run, train_table
@@ -133,8 +133,9 @@ def test_an_input_that_is_gone_is_worth_another_attempt(tmp_path: Path) -> None:
         def needs(self, spec: object) -> RecipeNeeds:
             return RecipeNeeds(seed=1)
 
-        def train(self, context: object) -> object:
-            return context.input("table")
+        def train(self, context: AttemptContext) -> RecipeResult:
+            context.input("table")
+            return RecipeResult(task="reader")
 
     from trainer_host.executor import Attempt, OutcomeExecutor
 

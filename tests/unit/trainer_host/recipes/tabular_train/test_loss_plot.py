@@ -2,14 +2,19 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from trainer_host.recipes.tabular_train.loss_plot import HEIGHT, WIDTH, draw_losses
+from trainer_host.recipes.tabular_train.loss_plot import HEIGHT, WIDTH, Series, draw_losses
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def points_of(picture: str) -> list[list[tuple[float, float]]]:
     curves = ET.fromstring(picture).findall(f"{SVG}polyline")  # noqa: S314 - our own text
-    return [[tuple(map(float, point.split(","))) for point in curve.attrib["points"].split()] for curve in curves]
+    return [[_point(text) for text in curve.attrib["points"].split()] for curve in curves]
+
+
+def _point(text: str) -> tuple[float, float]:
+    x, y = text.split(",")
+    return float(x), float(y)
 
 
 def test_a_falling_loss_falls_in_the_picture() -> None:
@@ -30,7 +35,7 @@ def test_a_falling_loss_falls_in_the_picture() -> None:
         {"train": [(1, 1e300), (2, 1e-300)], "validation": [(2, -3.0)]},
     ],
 )
-def test_every_point_lies_in_the_picture(series: dict[str, list[tuple[int, float]]]) -> None:
+def test_every_point_lies_in_the_picture(series: dict[str, Series]) -> None:
     for curve in points_of(draw_losses(series, best_epoch=0)):
         for x, y in curve:
             assert 0 <= x <= WIDTH

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sized
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ TARGET = TargetColumn(column="y", task="classification", classes=("a", "b"))
 
 def a_table(numbers: dict[str, list[float]] | None = None, texts: dict[str, list[str | None]] | None = None) -> Table:
     arrays = {name: np.array(values, dtype=np.float64) for name, values in (numbers or {}).items()}
-    columns = [*arrays.values(), *(texts or {}).values()]
+    columns: list[Sized] = [*arrays.values(), *(texts or {}).values()]
     return Table(num_rows=len(columns[0]), numbers=arrays, texts=texts or {})
 
 

@@ -26,8 +26,8 @@ def test_a_linear_model_may_see_rows_one_by_one() -> None:
     assert batch_sizes(3, 1, least=1) == (1, 1, 1)
 
 
-def a_spec(**fields: object) -> JobSpec:
-    return JobSpec(tabular_train=TabularTrainSpec(target_column="y", **fields))
+def a_spec(*, epochs: int | None = None, hidden_dim: int | None = None) -> JobSpec:
+    return JobSpec(tabular_train=TabularTrainSpec(target_column="y", epochs=epochs, hidden_dim=hidden_dim))
 
 
 def test_epochs_of_few_steps_are_not_validated_each() -> None:

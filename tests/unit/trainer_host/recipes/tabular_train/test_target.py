@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from headway.contract.recipes import UserInputFailure
-from headway.v1.job_specs_pb2 import TABULAR_TASK_AUTO, TABULAR_TASK_CLASSIFICATION, TABULAR_TASK_REGRESSION
+from headway.v1.job_specs_pb2 import (
+    TABULAR_TASK_AUTO,
+    TABULAR_TASK_CLASSIFICATION,
+    TABULAR_TASK_REGRESSION,
+    TabularTask,
+)
 from trainer_host.recipes.tabular_train.target import fit_target, read_target
 
 
@@ -51,7 +56,7 @@ def test_labels_are_in_order_and_numbers_are_labels_whatever_their_notation() ->
     ],
 )
 def test_a_target_that_nothing_can_be_learned_from_is_refused_by_name(
-    texts: list[str | None], asked: int, reason: str
+    texts: list[str | None], asked: "TabularTask.ValueType", reason: str
 ) -> None:
     with pytest.raises(UserInputFailure, match="target") as failure:
         read_target("y", texts, asked)
