@@ -97,7 +97,7 @@ class AttemptRun:
     async def resume(self, entry: OutboxEntry) -> None:
         """Deliver a result that an earlier start of this host left in the outbox."""
         with bound(job=self._key.job, attempt=self._key.attempt):
-            await self._to_the_end(self._deliver(entry))
+            await self._to_the_end(self._deliver_and_settle(entry))
 
     async def _to_the_end(self, work: Awaitable[None]) -> None:
         try:
@@ -122,8 +122,9 @@ class AttemptRun:
             async with asyncio.TaskGroup() as group:
                 # Beside the upload: the sooner of the two is enough for the result to be safe.
                 sealing = group.create_task(self._seal(entry))
-                await self._deliver(entry)
+                delivered = await self._deliver(entry)
                 sealing.cancel()
+        await self._settle(delivered)
 
     async def _train(self, order: AttemptOrder, work_dir: Path) -> Finished:
         means = self._means
@@ -147,6 +148,9 @@ class AttemptRun:
                 means.spawner.spawn(f"closing the child of {self._key}", child.close())
                 means.pool.replenish()
 
+    async def _deliver_and_settle(self, entry: OutboxEntry) -> None:
+        await self._settle(await self._deliver(entry))
+
     async def _seal(self, entry: OutboxEntry) -> None:
         """Make the result durable; a full disk is waited out."""
         means = self._means
@@ -155,12 +159,11 @@ class AttemptRun:
                 await asyncio.to_thread(means.outbox.seal, entry)
                 means.table.set_phase(self._key, ATTEMPT_PHASE_UPLOADING)
 
-    async def _deliver(self, entry: OutboxEntry) -> None:
+    async def _deliver(self, entry: OutboxEntry) -> Delivered:
         async def flush() -> None:
             await self._telemetry.flush(_FLUSH_SECONDS)
 
-        delivered = await self._stop.unless_final(self._means.delivery.deliver(entry, flush))
-        await self._settle(delivered)
+        return await self._stop.unless_final(self._means.delivery.deliver(entry, flush))
 
     async def _settle(self, delivered: Delivered) -> None:
         """Report what became of the result, then clear the outbox: after a crash in between it is a DUPLICATE."""

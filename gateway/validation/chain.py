@@ -78,6 +78,7 @@ class Draft:
         training_mode: normalised; set by the kind's chain.
         warnings: sentences for the caller.
         passed: names of the steps that passed, in order.
+        spec: the caller's, as it stands in the request.
     """
 
     request: CreateJobRequest
@@ -92,11 +93,11 @@ class Draft:
     training_mode: str = ""
     warnings: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
+    spec: JobSpec = field(init=False)
 
-    @property
-    def spec(self) -> JobSpec:
-        """The caller's spec."""
-        return self.request.job.spec
+    def __post_init__(self) -> None:
+        """Take the spec out of the request once."""
+        self.spec = self.request.job.spec
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from math import ceil
 
 from gateway.validation.chain import Table
-from headway.contract.specs.tabular_train import columns_of, num_parameters, with_defaults
+from headway.contract.specs.tabular_train import TabularTrain, num_parameters, with_defaults
 from headway.v1.job_specs_pb2 import TABULAR_TASK_REGRESSION, TabularTrainSpec
 
 START_SECONDS = 0.5
@@ -58,7 +58,7 @@ def estimate(spec: TabularTrainSpec, table: Table) -> Estimate:
     """Estimate an admitted spec on its table."""
     # Not `resolve`: that would check everything a second time.
     training = with_defaults(spec)
-    num_features = _num_features(spec, table)
+    num_features = _num_features(training, table)
     parameters = num_parameters(
         training, input_dim=num_features, output_dim=1 if spec.task == TABULAR_TASK_REGRESSION else 2
     )
@@ -73,7 +73,7 @@ def estimate(spec: TabularTrainSpec, table: Table) -> Estimate:
     return Estimate(total_steps, parameters, timedelta(seconds=round(seconds, 1)), memory_mib)
 
 
-def _num_features(spec: TabularTrainSpec, table: Table) -> int:
-    date_columns = columns_of(spec.date_columns)
-    num_plain = len(table.columns) - 1 - len(columns_of(spec.exclude_columns)) - len(date_columns)
-    return max(1, num_plain + DATE_FEATURES * len(date_columns))
+def _num_features(training: TabularTrain, table: Table) -> int:
+    num_dates = len(training.date_columns)
+    num_plain = len(table.columns) - 1 - len(training.exclude_columns) - num_dates
+    return max(1, num_plain + DATE_FEATURES * num_dates)

@@ -323,18 +323,16 @@ def _append(record: JobRecord, event: Event, now: datetime, *, reason: str = "",
     job = record.job
     source, target = job.state, next_state(job.state, event)
     moment = _clamped(job, now)
-    job.transitions.append(
-        Transition(
-            number=record.next_transition,
-            event=event.value,
-            from_state=source,
-            to_state=target,
-            occur_time=moment,
-            attempt=job.attempt,
-            host=job.host if source != JOB_STATE_UNSPECIFIED else "",
-            reason=reason,
-            message=message,
-        )
+    job.transitions.add(
+        number=record.next_transition,
+        event=event.value,
+        from_state=source,
+        to_state=target,
+        occur_time=moment,
+        attempt=job.attempt,
+        host=job.host if source != JOB_STATE_UNSPECIFIED else "",
+        reason=reason,
+        message=message,
     )
     del job.transitions[: max(0, len(job.transitions) - TRANSITIONS_KEPT)]
     record.next_transition += 1

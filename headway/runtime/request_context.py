@@ -1,6 +1,6 @@
 """The id of the request that is being handled, for logs, errors and calls to other services."""
 
-import uuid
+import secrets
 from contextvars import ContextVar
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -18,4 +18,4 @@ def set_request_id(request_id: str) -> None:
 
 def new_request_id() -> str:
     """A fresh id: 32 hexadecimal digits."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)

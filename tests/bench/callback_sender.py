@@ -67,7 +67,7 @@ def prepare(folder: Path, job: str, megabytes: int) -> None:
     )
     outbox = Outbox(folder / "outbox")
     outbox.prepare()
-    outbox.put(request, bundle_dir)
+    outbox.seal(outbox.adopt(request, bundle_dir))
 
 
 async def _deliver(entry: OutboxEntry, address: str, key: str) -> None:

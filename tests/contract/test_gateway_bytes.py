@@ -5,7 +5,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import grpc
@@ -14,7 +14,6 @@ import pytest
 from headway.contract.digests import sha256_of
 from headway.contract.subjects import EVENTS, model_event_subject
 from headway.runtime.nats_bus import NatsBus
-from headway.runtime.principal import Principal
 from headway.testing.builders import a_claimed_record, a_record
 from headway.testing.eventually import eventually
 from headway.v1.blobs_service_pb2 import (
@@ -22,14 +21,14 @@ from headway.v1.blobs_service_pb2 import (
     FindMissingBlobsRequest,
     QueryUploadRequest,
     UploadBlobRequest,
+    UploadBlobResponse,
 )
 from headway.v1.datasets_service_pb2 import (
     CreateDatasetRequest,
     GetDatasetRequest,
     ListDatasetsRequest,
-    PreviewDatasetRequest,
 )
-from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED, Artifact, Bundle, Progress
+from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED, Progress
 from headway.v1.jobs_service_pb2 import LogLine
 from headway.v1.models_service_pb2 import (
     DownloadModelVersionRequest,
@@ -257,10 +256,20 @@ async def test_a_new_call_takes_over_from_one_that_hangs(gateway: BytesGateway) 
         return (await gateway.blob.QueryUpload(query)).committed_size_bytes > 1_000_000
 
     await eventually(has_come)
-    kept = (await gateway.blob.QueryUpload(query)).committed_size_bytes
-    answer = await gateway.blob.UploadBlob(upload_messages(content, offset_bytes=kept))
-    assert answer.size_bytes == len(content)
+    assert (await _go_on(gateway, content, query)).size_bytes == len(content)
     assert (await refusal(hanging))[0] is grpc.StatusCode.ABORTED
+
+
+async def _go_on(gateway: BytesGateway, content: bytes, query: QueryUploadRequest) -> UploadBlobResponse:
+    """What a host does: ask where to go on, and ask again when more had come than was told."""
+    for _ in range(5):
+        kept = (await gateway.blob.QueryUpload(query)).committed_size_bytes
+        try:
+            return await gateway.blob.UploadBlob(upload_messages(content, offset_bytes=kept))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+                raise
+    raise AssertionError("the place to go on from moves for ever")
 
 
 async def test_one_blob_may_be_sent_by_many_at_once(gateway: BytesGateway) -> None:
@@ -341,54 +350,3 @@ async def test_telemetry_keeps_lines_once_and_publishes_the_newest_progress(gate
     stale = ReportTelemetryRequest(job=record.job.name, attempt=2, host=record.job.host, lines=lines)
     code, _ = await refusal(gateway.result.ReportTelemetry(iter([stale])))
     assert code is grpc.StatusCode.FAILED_PRECONDITION
-
-
-async def test_a_key_of_another_project_gets_nowhere_on_any_method(gateway: BytesGateway) -> None:
-    """P29. Whether there is something makes no difference to the answer."""
-    record = await keep(gateway, a_saving_record())
-    await commit(gateway, record)
-    await gateway.dataset.CreateDataset(await _a_new_dataset(gateway))
-    gateway.keys.principals["stranger"] = Principal(
-        key_id="k2", user_id="eve", scopes=frozenset({"admin"}), projects=frozenset({"other"})
-    )
-    digest = sha256_of(b"a,b\n1,2\n3,4\n")
-    bundle = Bundle(digest=digest, artifacts=[Artifact(path="manifest.json", digest=digest, size_bytes=1)])
-    model, version = f"{PARENT}/models/iris", f"{PARENT}/models/iris/versions/1"
-    key = (("x-api-key", "stranger"),)
-    new = CreateDatasetRequest(parent=PARENT, digest=digest, file_name="x.csv")
-    calls: list[Awaitable[object]] = [
-        gateway.blob.FindMissingBlobs(FindMissingBlobsRequest(parent=PARENT, digests=[digest]), metadata=key),
-        gateway.blob.QueryUpload(QueryUploadRequest(parent=PARENT, digest=digest), metadata=key),
-        _whole(gateway.blob.DownloadBlob(DownloadBlobRequest(parent=PARENT, digest=digest), metadata=key)),
-        gateway.blob.UploadBlob(upload_messages(b"x"), metadata=key),
-        gateway.dataset.CreateDataset(new, metadata=key),
-        gateway.dataset.GetDataset(GetDatasetRequest(name=f"{PARENT}/datasets/pairs"), metadata=key),
-        gateway.dataset.ListDatasets(ListDatasetsRequest(parent=PARENT), metadata=key),
-        gateway.dataset.PreviewDataset(PreviewDatasetRequest(name=f"{PARENT}/datasets/pairs"), metadata=key),
-        gateway.model.GetModel(GetModelRequest(name=model), metadata=key),
-        gateway.model.GetModelVersion(GetModelVersionRequest(name=version), metadata=key),
-        gateway.model.ListModels(ListModelsRequest(parent=PARENT), metadata=key),
-        _whole(gateway.model.DownloadModelVersion(DownloadModelVersionRequest(name=version), metadata=key)),
-        gateway.result.CommitResult(commit_request(record, bundle), metadata=key),
-        gateway.result.CommitCheckpoint(checkpoint_request(record, bundle, 1), metadata=key),
-        gateway.result.ReportTelemetry(iter([_a_report(record)]), metadata=key),
-    ]
-    answers = {await refusal(call) for call in calls}
-    assert {code for code, _ in answers} == {grpc.StatusCode.PERMISSION_DENIED}
-    assert len(answers) == 1
-
-
-async def _whole(stream: AsyncIterable[object]) -> None:
-    """Read a stream to its end."""
-    async for _ in stream:
-        pass
-
-
-async def _a_new_dataset(gateway: BytesGateway) -> CreateDatasetRequest:
-    table = b"a,b\n1,2\n3,4\n"
-    await upload(gateway, table)
-    return CreateDatasetRequest(parent=PARENT, digest=sha256_of(table), file_name="pairs.csv")
-
-
-def _a_report(record: JobRecord) -> ReportTelemetryRequest:
-    return ReportTelemetryRequest(job=record.job.name, attempt=record.job.attempt, host=record.job.host)

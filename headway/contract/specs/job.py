@@ -25,7 +25,7 @@ from headway.contract.limits import (
     TAG_MAX_CHARACTERS,
     TAGS_MAX,
 )
-from headway.v1.job_specs_pb2 import JobSpec
+from headway.v1.job_specs_pb2 import EvalPolicy, JobSpec, Policies, ResourceSpec
 
 CUSTOM_KIND_PATTERN = r"[a-z][a-z0-9_]{0,62}"
 
@@ -81,9 +81,12 @@ def _faults(spec: JobSpec) -> Iterator[Fault]:
         )
     if len(spec.data_refs) > DATA_REFS_MAX:
         yield "data_refs", f"{len(spec.data_refs)} entries", f"at most {DATA_REFS_MAX}"
-    yield from _resource_faults(spec)
-    yield from _policy_faults(spec)
-    yield from _evaluation_faults(spec)
+    if spec.HasField("resource_spec"):
+        yield from _resource_faults(spec.resource_spec)
+    if spec.HasField("policies"):
+        yield from _policy_faults(spec.policies)
+    if spec.HasField("eval_policy"):
+        yield from _evaluation_faults(spec.eval_policy)
     if len(spec.tags) > TAGS_MAX or not all(0 < len(t) <= TAG_MAX_CHARACTERS and t.isprintable() for t in spec.tags):
         yield "tags", "too many, or one is empty or too long", f"{TAGS_MAX} tags of 1-{TAG_MAX_CHARACTERS} characters"
     if not PRIORITY_MIN <= spec.priority <= PRIORITY_MAX:
@@ -92,8 +95,7 @@ def _faults(spec: JobSpec) -> Iterator[Fault]:
         yield "user_id", f"{echo(spec.user_id)} is not allowed", USER_ID_PATTERN
 
 
-def _resource_faults(spec: JobSpec) -> Iterator[Fault]:
-    resources = spec.resource_spec
+def _resource_faults(resources: ResourceSpec) -> Iterator[Fault]:
     if not 0 <= resources.gpu_count <= GPU_COUNT_MAX:
         yield "resource_spec.gpu_count", f"{resources.gpu_count} is out of range", f"0 to {GPU_COUNT_MAX}"
     if not 0 <= resources.memory_mib <= MEMORY_MIB_MAX:
@@ -102,8 +104,7 @@ def _resource_faults(spec: JobSpec) -> Iterator[Fault]:
         yield "resource_spec.gpu_type", "too long, or not printable", f"at most {TAG_MAX_CHARACTERS} characters"
 
 
-def _policy_faults(spec: JobSpec) -> Iterator[Fault]:
-    policies = spec.policies
+def _policy_faults(policies: Policies) -> Iterator[Fault]:
     spans = {
         "max_runtime": policies.max_runtime if policies.HasField("max_runtime") else None,
         "checkpoint_interval": policies.checkpoint_interval if policies.HasField("checkpoint_interval") else None,
@@ -121,8 +122,7 @@ def _is_sensible(span: Duration) -> bool:
     return in_range and timedelta(seconds=span.seconds) >= DURATION_MIN and 0 <= span.nanos < 10**9
 
 
-def _evaluation_faults(spec: JobSpec) -> Iterator[Fault]:
-    policy = spec.eval_policy
+def _evaluation_faults(policy: EvalPolicy) -> Iterator[Fault]:
     if len(policy.benchmarks) > BENCHMARKS_MAX:
         yield "eval_policy.benchmarks", f"{len(policy.benchmarks)} entries", f"at most {BENCHMARKS_MAX}"
     if len(policy.min_scores) > MIN_SCORES_MAX:

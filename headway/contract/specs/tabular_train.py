@@ -5,7 +5,8 @@ all, for the recipe, which gets a spec that the gateway has admitted.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from headway.contract.errors import InvalidArgument, InvalidColumns, ModelTooLarge, OutOfRange, UnknownMode, Violation
@@ -187,15 +188,16 @@ def check_feature_columns(spec: TabularTrainSpec, prefix: str, known: Sequence[s
         InvalidColumns: with every violation.
     """
     violations = [*_target_violations(spec, prefix, known)]
-    named = {"exclude_columns": columns_of(spec.exclude_columns), "date_columns": columns_of(spec.date_columns)}
-    for field, columns in named.items():
-        violations += _column_violations(f"{prefix}.{field}", columns, spec.target_column, known)
-    both = sorted(set(named["exclude_columns"]) & set(named["date_columns"]))
+    excluded, dates = columns_of(spec.exclude_columns), columns_of(spec.date_columns)
+    violations += _column_violations(f"{prefix}.exclude_columns", excluded, spec.target_column, known)
+    violations += _column_violations(f"{prefix}.date_columns", dates, spec.target_column, known)
+    both = sorted(set(excluded) & set(dates))
     if both:
         violations.append(
             _column(f"{prefix}.date_columns", f"{echo_value(both[0])} is in exclude_columns too", "each column once")
         )
-    if not violations and known is not None and set(known) <= {spec.target_column, *named["exclude_columns"]}:
+    left_out = {spec.target_column, *excluded}
+    if not violations and known is not None and all(column in left_out for column in known):
         violations.append(_column(f"{prefix}.exclude_columns", "no feature is left", "leave at least one column in"))
     if violations:
         raise InvalidColumns("the columns named do not fit the table", violations=violations)
@@ -213,15 +215,19 @@ def _target_violations(spec: TabularTrainSpec, prefix: str, known: Sequence[str]
 
 
 def _column_violations(field: str, columns: Sequence[str], target: str, known: Sequence[str] | None) -> list[Violation]:
+    if not columns:
+        return []
     if len(columns) > COLUMNS_NAMED_MAX:
         return [_column(field, "too many columns", f"at most {COLUMNS_NAMED_MAX}")]
     violations = []
-    for column in dict.fromkeys(columns):
-        if columns.count(column) > 1:
+    # Both may be ten thousand long: no look-up may walk over them.
+    table = None if known is None else frozenset(known)
+    for column, times in Counter(columns).items():
+        if times > 1:
             violations.append(_column(field, f"{echo_value(column)} is named twice", "each column once"))
         if column == target:
             violations.append(_column(field, f"{echo_value(column)} is the target", "columns other than the target"))
-        elif known is not None and column not in known:
+        elif table is not None and column not in table:
             violations.append(_column(field, f"{echo_value(column)} is not in the table", _names(known)))
     return violations
 
@@ -237,7 +243,7 @@ def _column(field: str, message: str, allowed: str) -> Violation:
 def check_numbers(spec: TabularTrainSpec, prefix: str) -> None:
     """Step "numbers": every number is finite; raises OutOfRange with every violation."""
     _raise_out_of_range(
-        [_violation(prefix, bound, spec) for bound in NUMBERS if not math.isfinite(number(spec, bound))],
+        [_violation(prefix, bound, value) for bound, value in _given(spec, NUMBERS) if not math.isfinite(value)]
     )
 
 
@@ -291,11 +297,20 @@ def check_device(spec: TabularTrainSpec, prefix: str) -> None:
 
 
 def _check_bounds(spec: TabularTrainSpec, prefix: str, bounds: Sequence[Bound]) -> None:
-    _raise_out_of_range([_violation(prefix, bound, spec) for bound in bounds if not bound.holds(number(spec, bound))])
+    _raise_out_of_range(
+        [_violation(prefix, bound, value) for bound, value in _given(spec, bounds) if not bound.holds(value)]
+    )
 
 
-def _violation(prefix: str, bound: Bound, spec: TabularTrainSpec) -> Violation:
-    value = number(spec, bound)
+def _given(spec: TabularTrainSpec, bounds: Sequence[Bound]) -> Iterator[tuple[Bound, float]]:
+    """The numbers that the caller chose; a default is always in range."""
+    for bound in bounds:
+        value = bound.read(spec)
+        if value is not None:
+            yield bound, value
+
+
+def _violation(prefix: str, bound: Bound, value: float) -> Violation:
     suggested = bound.suggest(value) if math.isfinite(value) else bound.default
     return Violation(
         f"{prefix}.{bound.field}", OutOfRange.reason, f"{value:g} is out of range", bound.allowed, f"{suggested:g}"

@@ -24,7 +24,7 @@ from headway.runtime.interceptors.deadline import UNARY_LIMIT_SECONDS, limited
 from headway.runtime.interceptors.errors import as_headway_error, to_status
 from headway.runtime.interceptors.field_behavior import check_fields
 from headway.runtime.interceptors.malformed import marking, refuse_malformed
-from headway.runtime.interceptors.metadata import REQUEST_ID
+from headway.runtime.interceptors.metadata import REQUEST_ID, Metadata
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -40,6 +40,7 @@ class _Call:
 
     method: str
     behavior: Behavior
+    metadata: Metadata | None
     is_unary: bool
     started_seconds: float
     request_id: str
@@ -78,9 +79,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, method: str, behavior: Behavior, *, is_unary: bool = False) -> Behavior:
         async def run(given: Input, context: Context) -> object:
-            chosen = request_id.begin(context.invocation_metadata())
+            metadata = context.invocation_metadata()
+            chosen = request_id.begin(metadata)
             context.set_trailing_metadata(((REQUEST_ID, chosen),))
-            call = _Call(method, behavior, is_unary, time.perf_counter(), chosen)
+            call = _Call(method, behavior, metadata, is_unary, time.perf_counter(), chosen)
             try:
                 work = self._admit_and_run(call, given, context)
                 if is_unary:
@@ -101,7 +103,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _admit_and_run(self, call: _Call, given: Input, context: Context) -> object:
         is_exempt = self._access.is_exempt(call.method)
         if not is_exempt:
-            await self._access.admit(call.method, context.invocation_metadata())
+            await self._access.admit(call.method, call.metadata)
         if isinstance(given, Message):
             _check(given, is_exempt=is_exempt)
             return await call.behavior(given, context)

@@ -31,7 +31,6 @@ from tests.unit.trainer_host.world import World, a_world, finish
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.child_messages import Failed, Progress, RunAttempt, Stop, Stopped
 from trainer_host.child_messages import FailureClass as ChildFailureClass
-from trainer_host.files import fsync_tree
 
 
 @pytest.fixture
@@ -47,6 +46,10 @@ def order() -> AttemptOrder:
 
 def stop(order: AttemptOrder, reason: "AttemptStop.Reason.ValueType") -> AttemptStop:
     return AttemptStop(job=order.job, attempt=order.attempt, reason=reason)
+
+
+def full_disk(_: Path) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 async def begun(world: World, order: AttemptOrder) -> FakeChild:
@@ -206,8 +209,7 @@ async def test_a_cancellation_during_the_delivery_throws_the_result_away(
     gateway.committing.close()
     await finish(await begun(world, order))
     await eventually(lambda: "CommitResult" in gateway.calls)
-    [report] = world.table.reports()
-    assert report.phase == ATTEMPT_PHASE_UPLOADING
+    await eventually(lambda: world.table.reports()[0].phase == ATTEMPT_PHASE_UPLOADING)
     world.apply(stop=(stop(order, AttemptStop.REASON_CANCEL),))
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_CANCELLED
     await eventually(lambda: world.outbox.entries() == [])
@@ -277,35 +279,41 @@ async def test_a_rejected_result_fails_for_good_and_is_kept_for_a_person(
     await eventually((tmp_path / "outbox" / "rejected" / AttemptKey.of(order).file_name).exists)
 
 
-async def test_a_full_disk_is_waited_out_with_the_result_in_hand(
+async def test_a_full_disk_does_not_keep_a_result_from_the_gateway(
     world: World, order: AttemptOrder, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F24."""
-    failures = [OSError(errno.ENOSPC, "No space left on device") for _ in range(3)]
-
-    def full_for_a_while(root: Path) -> None:
-        if failures:
-            raise failures.pop()
-        fsync_tree(root)
-
-    monkeypatch.setattr("trainer_host.outbox.fsync_tree", full_for_a_while)
+    monkeypatch.setattr("trainer_host.outbox.fsync_tree", full_disk)
     await finish(await begun(world, order))
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
-    assert failures == []
+    assert len(gateway.commits) == 1
+
+
+async def test_a_full_disk_is_waited_out_while_the_gateway_is_away(
+    world: World, order: AttemptOrder, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F24."""
+    gateway.committing.close()
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer_host.outbox.fsync_tree", full_disk)
+        await finish(await begun(world, order))
+        await eventually(lambda: "CommitResult" in gateway.calls)
+        assert world.outbox.entries() == []
+    await eventually(lambda: [entry.key for entry in world.outbox.entries()] == [AttemptKey.of(order)])
+    gateway.committing.open()
+    assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
 
 
 async def test_a_cancellation_ends_the_wait_for_a_full_disk(
-    world: World, order: AttemptOrder, monkeypatch: pytest.MonkeyPatch
+    world: World, order: AttemptOrder, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("trainer_host.outbox.fsync_tree", full)
+    gateway.committing.close()
+    monkeypatch.setattr("trainer_host.outbox.fsync_tree", full_disk)
     await finish(await begun(world, order))
-    await asyncio.sleep(0.05)
-    assert world.supervisor.num_running == 1
+    await eventually(lambda: "CommitResult" in gateway.calls)
     world.apply(stop=(stop(order, AttemptStop.REASON_CANCEL),))
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_CANCELLED
+    await eventually(lambda: world.supervisor.num_running == 0)
 
 
 async def test_a_fault_of_the_host_is_told_and_tried_again_elsewhere(
