@@ -211,4 +211,4 @@ def stopped(record: JobRecord) -> JobRecord:
 
 
 def _time_of(record: JobRecord) -> datetime:
-    return record.job.update_time.ToDatetime()
+    return record.job.update_time.ToDatetime(tzinfo=UTC)

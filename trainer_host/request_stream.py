@@ -51,15 +51,18 @@ class RequestStream(Generic[T]):
             self._waiting.put_nowait(None)
 
     async def _put(self, request: T | None) -> None:
-        if not self._over.is_set():
-            if not self._waiting.full():
-                self._waiting.put_nowait(request)
-                return
-            async with asyncio.TaskGroup() as group:
-                putting = group.create_task(self._waiting.put(request))
-                ending = group.create_task(self._over.wait())
-                await asyncio.wait([putting, ending], return_when=asyncio.FIRST_COMPLETED)
-                putting.cancel()
-                ending.cancel()
         if self._over.is_set():
+            raise StreamOver
+        if not self._waiting.full():
+            self._waiting.put_nowait(request)
+            return
+        async with asyncio.TaskGroup() as group:
+            putting = group.create_task(self._waiting.put(request))
+            ending = group.create_task(self._over.wait())
+            await asyncio.wait([putting, ending], return_when=asyncio.FIRST_COMPLETED)
+            # What was taken counts, even when the call has ended since: its answer tells.
+            was_taken = putting.done()
+            putting.cancel()
+            ending.cancel()
+        if not was_taken:
             raise StreamOver

@@ -62,6 +62,7 @@ class Projection:
         self._seen_sequence = 0
         self._acknowledged = 0
         self._moved = asyncio.Event()
+        self._begun = asyncio.Event()
 
     async def begin(self, stream_created: datetime) -> int:
         """Take up the stream where the rows end; rows of another stream are thrown away.
@@ -77,6 +78,8 @@ class Projection:
         self._seen_sequence = last_sequence
         # Revisions of another stream mean nothing in this one.
         self._acknowledged = 0 if created != stream_created else self._acknowledged
+        # Whoever waits for this goes on after the follower has said what was acknowledged before it began.
+        self._begun.set()
         return last_sequence + 1
 
     async def aclose(self) -> None:
@@ -152,6 +155,9 @@ class Projection:
         return self._table.contains(job_id)
 
     async def _catch_up(self) -> None:
+        # The server answers before its loops run: until the follower has looked, nobody knows what is missing.
+        if not await self._clock.wait_for_event(self._begun, CATCH_UP_SECONDS):
+            raise StoreUnavailable("the list is not read in yet; nats-server does not answer")
         if self._seen_sequence >= self._acknowledged:
             return
         if not await self._clock.wait_for_event(self._moved, CATCH_UP_SECONDS):

@@ -17,6 +17,7 @@ from headway.runtime.interceptors.auth import Access
 from headway.runtime.interceptors.calls import CallInterceptor
 from headway.runtime.interceptors.deadline import UNARY_LIMIT_SECONDS
 from headway.runtime.logs import get_logger
+from headway.runtime.named_handlers import NamedHandlers
 from headway.runtime.principal import Authenticator
 
 _log = get_logger(__name__)
@@ -71,11 +72,12 @@ class GrpcServer:
         interceptor = CallInterceptor(
             Access(authenticator, scopes), unary_limit_seconds=self._options.unary_limit_seconds
         )
-        self._server = grpc.aio.server(
+        server = grpc.aio.server(
             interceptors=[interceptor],
             options=_channel_arguments(self._options),
             maximum_concurrent_rpcs=self._options.max_concurrent_calls,
         )
+        self._server = NamedHandlers(server)
         self._health = health.aio.HealthServicer()
         self._services: list[str] = []
         self._port = 0

@@ -12,7 +12,7 @@ from headway.testing.cluster import Cluster
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Everything on one machine, with short leases."""
-    with Cluster(tmp_path_factory.mktemp("cluster"), {"HEADWAY_SCHEDULER__LEASE_SECONDS": "3"}) as running:
+    with Cluster(tmp_path_factory.mktemp("cluster"), {"HEADWAY_SCHEDULER__LEASE_SECONDS": "6"}) as running:
         yield running
 
 

@@ -36,6 +36,21 @@ async def test_a_sender_that_waits_hears_that_the_call_is_over() -> None:
         await stream.finish()
 
 
+async def test_a_request_that_was_taken_counts_although_the_call_ends_with_it() -> None:
+    """The end of the requests is what makes a call answer; it is no failure that both come in one turn of the loop."""
+    stream: RequestStream[int] = RequestStream()
+
+    async def answer_at_the_end() -> None:
+        async for _ in stream.requests():
+            """Taken."""
+        stream.close()
+
+    await stream.send(1)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(answer_at_the_end())
+        await stream.finish()
+
+
 async def test_the_iterator_of_a_call_that_is_over_ends() -> None:
     stream: RequestStream[int] = RequestStream()
     await stream.send(1)
