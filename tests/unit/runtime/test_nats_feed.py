@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from headway.contract.subjects import EVENTS, LOGS, PROGRESS, job_event_subject, log_subject, progress_subject
+from headway.runtime.bus_errors import StreamMissing
 from headway.runtime.clock import SystemClock
 from headway.runtime.feeds import Durable, Feed, Message, StreamReplaced
 from headway.runtime.jetstream import Reply
@@ -162,7 +163,10 @@ async def test_a_lossy_feed_starts_over_after_a_restart(nats_bus: NatsBus, nats_
         await eventually(lambda: nats_bus.is_connected)
 
         async def is_made_again() -> bool:
-            return (await nats_bus.stream_state(PROGRESS)).num_messages == 0
+            try:
+                return (await nats_bus.stream_state(PROGRESS)).num_messages == 0
+            except StreamMissing:
+                return False
 
         await eventually(is_made_again)
         await nats_bus.publish(subject, b"2")
