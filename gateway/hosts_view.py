@@ -66,7 +66,7 @@ class HostsView:
         after = read_token(_BINDING, page_token).job_id if page_token else ""
         hosts = [host for host in self.all() if host.name > after]
         page = hosts[:size]
-        token = write_token(_BINDING, Cursor(0, page[-1].name)) if len(hosts) > size else ""
+        token = write_token(_BINDING, Cursor((0,), page[-1].name)) if len(hosts) > size else ""
         unreachable = [host.name for host in self.all() if host.state == HOST_STATE_LOST]
         return ListHostsResponse(hosts=page, next_page_token=token, unreachable=unreachable)
 

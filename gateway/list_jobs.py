@@ -47,12 +47,14 @@ class JobLister:
         size = page_size(request.page_size)
         condition, order = condition_for(project, request.filter), parse_order(request.order_by)
         binding = bind(project, request.filter, str(order))
-        after = read_token(binding, request.page_token) if request.page_token else None
+        after = None
+        if request.page_token:
+            after = read_token(binding, request.page_token, num_values=len(order.columns))
         page = await self.projection.page(condition, order, after, size)
         rows = _fitting(page.rows)
         response = ListJobsResponse(jobs=[self._job(row) for row in rows], total_size=page.total)
         if page.has_more or len(rows) < len(page.rows):
-            response.next_page_token = write_token(binding, Cursor(rows[-1].order_value, rows[-1].job_id))
+            response.next_page_token = write_token(binding, Cursor(rows[-1].order_values, rows[-1].job_id))
         return response
 
     def _job(self, row: StoredRow) -> Job:

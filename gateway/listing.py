@@ -74,12 +74,16 @@ def list_page(listed: Listed[T], entries: Iterable[T], asked: Asked) -> Page[T]:
 
     found = sorted((entry for entry in entries if matches(entry)), key=place, reverse=is_descending)
     if after is not None:
-        last = (after.order_value, after.job_id)
+        last = (*after.order_values, after.job_id)
         found = [entry for entry in found if (place(entry) < last if is_descending else place(entry) > last)]
     size = _page_size(asked.page_size)
     page = found[:size]
-    token = write_token(binding, Cursor(*place(page[-1]))) if len(found) > size else ""
+    token = write_token(binding, _cursor(*place(page[-1]))) if len(found) > size else ""
     return Page(page, token)
+
+
+def _cursor(order_value: int, entry_id: str) -> Cursor:
+    return Cursor((order_value,), entry_id)
 
 
 def matcher(listed: Listed[T], filter_text: str) -> Matcher[T]:

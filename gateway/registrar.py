@@ -4,14 +4,12 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from google.protobuf.message import DecodeError
-
 from gateway.bucket_index import BucketIndex
 from gateway.model_versions import find_listed, makes_version, version_key, version_of, with_listed
 from gateway.upserts import upsert
-from headway.contract.events import model_registered_event
+from headway.contract.events import job_id_of, model_registered_event
 from headway.contract.ids import ModelVersionName
-from headway.contract.subjects import EVENTS, JOBS
+from headway.contract.subjects import EVENTS, every_job_event_subject
 from headway.runtime.bus import Bus
 from headway.runtime.clock import Clock
 from headway.runtime.feeds import Durable, Message, PoisonMessage, StreamReplaced, handle_each
@@ -20,27 +18,38 @@ from headway.v1.models_pb2 import Model, ModelVersion
 from headway.v1.records_pb2 import JobRecord, ModelRecord
 
 DURABLE = Durable(name="registrar")
-GATHER_SECONDS = 0.1
-"""The commit has registered already when the feed tells of it: there is no hurry, and much to be spared."""
+_COMPLETED = every_job_event_subject("completed")
 _MESSAGE_ID = "Nats-Msg-Id"
 
 
 class Registrar:
-    """Called by the commit before it answers, and by the jobs bucket itself for whatever a crash left undone."""
+    """Called by the commit before it answers, and for each completed job once more, if a crash left something undone.
 
-    def __init__(self, bus: Bus, models: Records[ModelRecord], index: BucketIndex[ModelRecord], clock: Clock) -> None:
-        """Args: bus: for the feed and the events. models: the bucket. index: told of writes. clock: for times."""
+    The completed jobs come from the stream of events, not from the bucket of jobs: every change of every job would cost
+    as much as serving the call that made it, and the event of a completion is out exactly once, whatever crashes.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        jobs: Records[JobRecord],
+        models: Records[ModelRecord],
+        index: BucketIndex[ModelRecord],
+        clock: Clock,
+    ) -> None:
+        """Args: bus: for feed and events. jobs, models: the buckets. index: told of writes. clock: for times."""
         self._bus = bus
+        self._jobs = jobs
         self._models = models
         self._index = index
         self._clock = clock
         self._telling = asyncio.Lock()
 
     async def run(self) -> None:
-        """Follow the jobs for ever. A loop of the service."""
+        """Follow the completions for ever. A loop of the service."""
         while True:
             with suppress(StreamReplaced):
-                async with self._bus.feed(JOBS, durable=DURABLE, gather_seconds=GATHER_SECONDS) as feed:
+                async with self._bus.feed(EVENTS, subject=_COMPLETED, durable=DURABLE) as feed:
                     await handle_each(feed, self._repair)
 
     async def register(self, record: JobRecord) -> ModelVersion | None:
@@ -77,10 +86,9 @@ class Registrar:
                 await self._bus.publish(event.subject, event.body, message_id=event.message_id, headers=event.headers)
 
     async def _repair(self, message: Message) -> None:
-        if message.is_deleted:
-            return
-        try:
-            record = JobRecord.FromString(message.data)
-        except DecodeError as error:
-            raise PoisonMessage("not a JobRecord") from error
-        await self.register(record)
+        job_id = job_id_of(message.headers.get(_MESSAGE_ID, ""))
+        if not job_id:
+            raise PoisonMessage("its message id names no job")
+        stored = await self._jobs.find(job_id)
+        if stored is not None:
+            await self.register(stored.value)

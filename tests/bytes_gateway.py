@@ -22,6 +22,7 @@ from gateway.dataset_service import DatasetService
 from gateway.datasets import DatasetSources, DatasetStore
 from gateway.intake import Intake
 from gateway.job_logs import JobLogs
+from gateway.log_outlet import LogOutlet
 from gateway.model_service import ModelService
 from gateway.models import ModelStore
 from gateway.probing import Prober
@@ -156,7 +157,7 @@ def _parts(home: Path, bus: Bus, clock: Clock, settings: BlobSettings, threads: 
     datasets_index = BucketIndex(bus, DATASETS, DatasetRecord, clock)
     models_index = BucketIndex(bus, MODELS, ModelRecord, clock)
     jobs, models = bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord)
-    registrar = Registrar(bus, models, models_index, clock)
+    registrar = Registrar(bus, jobs, models, models_index, clock)
     registrations = Registrations(registrar, tasks)
     logs = JobLogs(home / "gateway" / "logs")
     return Parts(
@@ -169,7 +170,9 @@ def _parts(home: Path, bus: Bus, clock: Clock, settings: BlobSettings, threads: 
         datasets=DatasetStore(bus.records(DATASETS, DatasetRecord), datasets_index, sources, clock),
         registrar=registrar,
         commits=Commits(jobs, blobs, registrations, threads, clock),
-        telemetry=Telemetry(jobs, ProgressOutlet(bus, clock, tasks), logs, clock, Redactor().clean),
+        telemetry=Telemetry(
+            jobs, ProgressOutlet(bus, clock, tasks), logs, clock, Redactor().clean, log_outlet=LogOutlet(bus, tasks)
+        ),
         model_store=ModelStore(models, models_index, blobs, threads, registrations),
         jobs=jobs,
         models=models,

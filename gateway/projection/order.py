@@ -9,7 +9,7 @@ ORDER_FIELDS = ("create_time", "end_time", "priority", "state")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A column and a direction; the job id breaks ties the same way.
+    """A column and a direction; the time of creation and then the job id break ties the same way.
 
     Attributes:
         column: one of ORDER_FIELDS.
@@ -18,6 +18,11 @@ class Order:
 
     column: str
     is_descending: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The numbers that the list is ordered by; the job id comes last of all."""
+        return ("create_time",) if self.column == "create_time" else (self.column, "create_time")
 
     def __str__(self) -> str:
         """As a caller would write it."""

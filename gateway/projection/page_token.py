@@ -18,11 +18,11 @@ class Cursor:
     """The last row of a page.
 
     Attributes:
-        order_value: value of the column that the list is ordered by.
+        order_values: values of the columns that the list is ordered by, the first the most important.
         job_id: of that row.
     """
 
-    order_value: int
+    order_values: tuple[int, ...]
     job_id: str
 
 
@@ -33,12 +33,12 @@ def bind(*arguments: str) -> str:
 
 def write_token(binding: str, cursor: Cursor) -> str:
     """The token of the page behind `cursor`. It is opaque, URL-safe, and gives no rights."""
-    content = json.dumps([binding, cursor.order_value, cursor.job_id], separators=(",", ":"))
+    content = json.dumps([binding, cursor.order_values, cursor.job_id], separators=(",", ":"))
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
-def read_token(binding: str, token: str) -> Cursor:
-    """The cursor in a token.
+def read_token(binding: str, token: str, *, num_values: int = 1) -> Cursor:
+    """The cursor in a token, for a list that is ordered by so many values.
 
     Raises:
         InvalidPageToken: not a token of ours, or one that was given for other arguments.
@@ -51,12 +51,18 @@ def read_token(binding: str, token: str) -> Cursor:
     except (binascii.Error, ValueError):
         raise _invalid("page_token is not one that a list call gave") from None
     match content:
-        case [str(bound), int(order_value), str(job_id)] if abs(order_value) < 2**63:
+        case [str(bound), [*order_values], str(job_id)] if len(order_values) == num_values and all(
+            map(_is_stored, order_values)
+        ):
             if bound == binding:
-                return Cursor(order_value, job_id)
+                return Cursor(tuple(order_values), job_id)
             raise _invalid("page_token was given for another parent, filter or order_by")
         case _:
             raise _invalid("page_token is not one that a list call gave")
+
+
+def _is_stored(value: object) -> bool:
+    return isinstance(value, int) and abs(value) < 2**63
 
 
 def _invalid(message: str) -> InvalidPageToken:

@@ -7,7 +7,7 @@ from headway.runtime.logs import get_logger
 
 _log = get_logger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of the tables; a file of another version is thrown away and built anew."""
 
 _TABLES = """
@@ -33,10 +33,12 @@ CREATE TABLE jobs (
     key_id TEXT NOT NULL,
     record BLOB NOT NULL
 );
+-- Ties are in order of creation: what people expect of a list, and new jobs, whose ids are random, are written side by
+-- side at the end of each index.
 CREATE INDEX jobs_by_create_time ON jobs (project, create_time, job_id);
-CREATE INDEX jobs_by_state ON jobs (project, state, job_id);
-CREATE INDEX jobs_by_end_time ON jobs (project, end_time, job_id);
-CREATE INDEX jobs_by_priority ON jobs (project, priority, job_id);
+CREATE INDEX jobs_by_state ON jobs (project, state, create_time, job_id);
+CREATE INDEX jobs_by_end_time ON jobs (project, end_time, create_time, job_id);
+CREATE INDEX jobs_by_priority ON jobs (project, priority, create_time, job_id);
 """
 
 _PRAGMAS = (

@@ -1,19 +1,19 @@
 """Reads and writes the projection's tables. Blocking: it is called from one worker thread."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from gateway.projection.filter_sql import Condition
 from gateway.projection.order import Order
 from gateway.projection.page_token import Cursor
-from gateway.projection.rows import JobSeen, row_of
+from gateway.projection.rows import JobSeen, Row, row_of
 from gateway.projection.schema import open_database
 from headway.v1.jobs_pb2 import JOB_STATE_QUEUED
 
-_UPSERT = """
-INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_ON_CONFLICT = """
 ON CONFLICT (job_id) DO UPDATE SET
     revision = excluded.revision, project = excluded.project, state = excluded.state, kind = excluded.kind,
     user_id = excluded.user_id, display_name = excluded.display_name, mode = excluded.mode, host = excluded.host,
@@ -21,6 +21,14 @@ ON CONFLICT (job_id) DO UPDATE SET
     tags = excluded.tags, key_id = excluded.key_id, record = excluded.record
 WHERE excluded.revision > jobs.revision
 """
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CHUNK_SIZES = (64, 8, 1)
+"""Rows of one statement, few sizes so that each is prepared once. Many rows in one: the interpreter's lock is let go
+and wanted back for every statement, and the event loop stops for each."""
+_UPSERTS = {
+    size: f"INSERT INTO jobs VALUES {', '.join([_ROW] * size)} {_ON_CONFLICT}"  # noqa: S608 - only our own words
+    for size in _CHUNK_SIZES
+}
 _SET_POSITION = "INSERT OR REPLACE INTO position VALUES (1, ?, ?)"
 
 
@@ -31,13 +39,13 @@ class StoredRow:
     Attributes:
         data: bytes of the JobRecord.
         revision: its revision in the bucket.
-        order_value: value of the column that the page is ordered by.
+        order_values: values of the columns that the page is ordered by.
         job_id: the tie-break of the order.
     """
 
     data: bytes
     revision: int
-    order_value: int
+    order_values: tuple[int, ...]
     job_id: str
 
 
@@ -82,23 +90,28 @@ class JobTable:
         gone = [(seen.job_id, seen.revision) for seen in batch if seen.record is None]
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_UPSERT, rows)
+            for chunk in _chunks(rows):
+                self._connection.execute(_UPSERTS[len(chunk)], tuple(chain.from_iterable(chunk)))
             self._connection.executemany("DELETE FROM jobs WHERE job_id = ? AND revision < ?", gone)
             self._connection.execute("UPDATE position SET last_sequence = ?", (last_sequence,))
 
     def page(self, condition: Condition, order: Order, after: Cursor | None, limit: int) -> list[StoredRow]:
         """At most `limit` rows behind `after`, in order."""
         where, arguments = condition.sql, list(condition.arguments)
+        columns = (*order.columns, "job_id")
         if after is not None:
             # A row value comparison is answered from the index, without reading what comes before.
-            where += f" AND ({order.column}, job_id) {'<' if order.is_descending else '>'} (?, ?)"
-            arguments += [after.order_value, after.job_id]
+            marks = ", ".join("?" * len(columns))
+            where += f" AND ({', '.join(columns)}) {'<' if order.is_descending else '>'} ({marks})"
+            arguments += [*after.order_values, after.job_id]
         direction = "DESC" if order.is_descending else "ASC"
+        ordered = ", ".join(f"{column} {direction}" for column in columns)
         statement = (
-            f"SELECT record, revision, {order.column}, job_id FROM jobs WHERE {where} "  # noqa: S608 - only our own words
-            f"ORDER BY {order.column} {direction}, job_id {direction} LIMIT ?"
+            f"SELECT record, revision, {', '.join(columns)} FROM jobs WHERE {where} "  # noqa: S608 - only our own words
+            f"ORDER BY {ordered} LIMIT ?"
         )
-        return [StoredRow(*row) for row in self._connection.execute(statement, (*arguments, limit))]
+        found = self._connection.execute(statement, (*arguments, limit))
+        return [StoredRow(data, revision, tuple(values), job_id) for data, revision, *values, job_id in found]
 
     def count(self, condition: Condition) -> int:
         """How many rows there are on all pages."""
@@ -122,3 +135,12 @@ class JobTable:
               AND (other.priority, -other.create_time) > (mine.priority, -mine.create_time)
         """
         return int(self._connection.execute(statement, (job_id, project, JOB_STATE_QUEUED)).fetchone()[0])
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """The rows in pieces of the sizes that there are statements for."""
+    at = 0
+    for size in _CHUNK_SIZES:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size

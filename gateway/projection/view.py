@@ -61,6 +61,7 @@ class Projection:
         self._writing = asyncio.Lock()
         self._seen_sequence = 0
         self._acknowledged = 0
+        self._stream_created: datetime | None = None
         self._moved = asyncio.Event()
         self._begun = asyncio.Event()
 
@@ -76,8 +77,10 @@ class Projection:
             last_sequence = 0
         self._gathered.clear()
         self._seen_sequence = last_sequence
-        # Revisions of another stream mean nothing in this one.
-        self._acknowledged = 0 if created != stream_created else self._acknowledged
+        # Revisions of another stream mean nothing in this one; those of the first came from this very one.
+        if self._stream_created not in (None, stream_created):
+            self._acknowledged = 0
+        self._stream_created = stream_created
         # Whoever waits for this goes on after the follower has said what was acknowledged before it began.
         self._begun.set()
         return last_sequence + 1

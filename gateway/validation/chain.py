@@ -107,10 +107,11 @@ class Step:
     Attributes:
         name: as documented; an error carries it in its metadata as `step`.
         check: returns when the draft passes, having written what it found out; else raises all its violations at once.
+            What it returns is awaited; most steps have nothing to wait for.
     """
 
     name: str
-    check: Callable[[Draft, World], Awaitable[None]]
+    check: Callable[[Draft, World], Awaitable[None] | None]
 
 
 async def run_chain(steps: Sequence[Step], draft: Draft, world: World) -> None:
@@ -121,7 +122,9 @@ async def run_chain(steps: Sequence[Step], draft: Draft, world: World) -> None:
     """
     for step in steps:
         try:
-            await step.check(draft, world)
+            waiting = step.check(draft, world)
+            if waiting is not None:
+                await waiting
         except HeadwayError as error:
             error.metadata.setdefault("step", step.name)
             raise

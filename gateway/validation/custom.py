@@ -3,7 +3,7 @@
 from gateway.validation.chain import Draft, Step, World
 
 
-async def _recipe_available(draft: Draft, world: World) -> None:
+def _recipe_available(draft: Draft, world: World) -> None:
     if not any(draft.kind in host.kinds for host in world.hosts()):
         # A host with the plug-in may join later; the job waits for it.
         draft.warnings.append(f"no trainer host with a recipe for {draft.kind} is up; the job waits until one joins")

@@ -11,20 +11,20 @@ SPEC_MAX_BYTES = 128 * 1024
 """A spec shares its record with the job's history, and a record has to stay below 256 KiB for its whole life."""
 
 
-async def _authorise_project(draft: Draft, _world: World) -> None:
+def _authorise_project(draft: Draft, _world: World) -> None:
     require_project(draft.principal, draft.project)
 
 
-async def _request_id(draft: Draft, _world: World) -> None:
+def _request_id(draft: Draft, _world: World) -> None:
     if draft.request.HasField("request_id"):
         check_request_id("request_id", draft.request.request_id)
 
 
-async def _kind(draft: Draft, _world: World) -> None:
+def _kind(draft: Draft, _world: World) -> None:
     draft.kind = check_kind(draft.spec, SPEC_PATH)
 
 
-async def _common_fields(draft: Draft, _world: World) -> None:
+def _common_fields(draft: Draft, _world: World) -> None:
     size = draft.spec.ByteSize()
     if size > SPEC_MAX_BYTES:
         message, allowed = f"the spec has {size} bytes", f"at most {SPEC_MAX_BYTES} bytes"
@@ -32,7 +32,7 @@ async def _common_fields(draft: Draft, _world: World) -> None:
     check_common(draft.spec, SPEC_PATH)
 
 
-async def _execution_mode(draft: Draft, world: World) -> None:
+def _execution_mode(draft: Draft, world: World) -> None:
     draft.selection = select_mode(wish_of(draft.spec, draft.kind), world.default_mode(), world.hosts())
     if draft.selection.fallback_reason:
         draft.warnings.append(draft.selection.fallback_reason)

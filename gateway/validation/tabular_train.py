@@ -22,7 +22,7 @@ def _spec(draft: Draft) -> TabularTrainSpec:
     return draft.spec.tabular_train
 
 
-async def _runtime_available(draft: Draft, world: World) -> None:
+def _runtime_available(draft: Draft, world: World) -> None:
     hosts = world.hosts()
     if not hosts:
         draft.warnings.append(NO_HOST_WARNING)
@@ -52,7 +52,7 @@ async def _data_target(draft: Draft, world: World) -> None:
         )
 
 
-async def _save_model_and_model_id(draft: Draft, _world: World) -> None:
+def _save_model_and_model_id(draft: Draft, _world: World) -> None:
     spec = _spec(draft)
     check_model(spec, PATH)
     saves = spec.save_model if spec.HasField("save_model") else True
@@ -60,16 +60,16 @@ async def _save_model_and_model_id(draft: Draft, _world: World) -> None:
     draft.model_id = (spec.model_id or draft.job_id) if saves else ""
 
 
-async def _feature_columns(draft: Draft, _world: World) -> None:
+def _feature_columns(draft: Draft, _world: World) -> None:
     check_feature_columns(_spec(draft), PATH, draft.table.columns if draft.table else None)
 
 
-async def _numbers(draft: Draft, _world: World) -> None:
+def _numbers(draft: Draft, _world: World) -> None:
     check_numbers(_spec(draft), PATH)
     check_device(_spec(draft), PATH)
 
 
-async def _common_bounds(draft: Draft, _world: World) -> None:
+def _common_bounds(draft: Draft, _world: World) -> None:
     spec = _spec(draft)
     check_common_bounds(spec, PATH)
     num_rows = draft.table.num_rows if draft.table else 0
@@ -80,15 +80,15 @@ async def _common_bounds(draft: Draft, _world: World) -> None:
         raise OutOfRange(message, violations=[violation])
 
 
-async def _mode_normalised(draft: Draft, _world: World) -> None:
+def _mode_normalised(draft: Draft, _world: World) -> None:
     draft.training_mode = normalise_mode(_spec(draft).training_mode)
 
 
-async def _mode_allowed(draft: Draft, _world: World) -> None:
+def _mode_allowed(draft: Draft, _world: World) -> None:
     check_mode(_spec(draft), PATH)
 
 
-async def _hidden_config(draft: Draft, _world: World) -> None:
+def _hidden_config(draft: Draft, _world: World) -> None:
     check_hidden_config(_spec(draft), PATH)
 
 

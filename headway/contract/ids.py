@@ -5,6 +5,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, Self
 
 from headway.contract.errors import InvalidArgument, InvalidModelId, InvalidName, InvalidRequestId, Violation, echo
@@ -19,6 +20,11 @@ VERSION_PATTERN = r"[a-z0-9]{1,32}"
 
 _JOB_ID_LENGTH = 26
 _BASE32 = bytes(b"abcdefghijklmnopqrstuvwxyz234567"[byte % 32] for byte in range(256))
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
 
 
 def new_job_id() -> str:
@@ -67,7 +73,7 @@ def check_request_id(field: str, text: str) -> str:
 
 
 def _check(error: type[InvalidArgument], field: str, text: str, pattern: str) -> str:
-    if re.fullmatch(pattern, text, re.ASCII):
+    if _compiled(pattern).fullmatch(text):
         return text
     message = f"{echo(text)} is not allowed here"
     raise error(message, violations=[Violation(field, error.reason, message, f"the pattern {pattern}")])
@@ -197,7 +203,7 @@ class HostName:
 def _parts(text: str, field: str, shape: str, *patterns: str) -> tuple[str, ...]:
     pieces = iter(patterns)
     regex = re.sub(r"\{[^}]+\}", lambda _: f"({next(pieces)})", shape)
-    found = re.fullmatch(regex, text, re.ASCII)
+    found = _compiled(regex).fullmatch(text)
     if found:
         return found.groups()
     message = f"{echo(text)} is not a name of the form {shape}"

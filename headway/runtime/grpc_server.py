@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection
 
 from headway.contract.errors import ServiceUnavailable
 from headway.runtime.interceptors.auth import Access
-from headway.runtime.interceptors.calls import CallInterceptor
+from headway.runtime.interceptors.calls import CallWrapper
 from headway.runtime.interceptors.deadline import UNARY_LIMIT_SECONDS
 from headway.runtime.logs import get_logger
 from headway.runtime.named_handlers import NamedHandlers
@@ -69,15 +69,12 @@ class GrpcServer:
         self._listen = listen
         self._scopes = scopes
         self._options = options or ServerOptions()
-        interceptor = CallInterceptor(
-            Access(authenticator, scopes), unary_limit_seconds=self._options.unary_limit_seconds
-        )
+        wrapper = CallWrapper(Access(authenticator, scopes), unary_limit_seconds=self._options.unary_limit_seconds)
         server = grpc.aio.server(
-            interceptors=[interceptor],
             options=_channel_arguments(self._options),
             maximum_concurrent_rpcs=self._options.max_concurrent_calls,
         )
-        self._server = NamedHandlers(server)
+        self._server = NamedHandlers(server, wrapper.wrap)
         self._health = health.aio.HealthServicer()
         self._services: list[str] = []
         self._port = 0

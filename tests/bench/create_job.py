@@ -9,6 +9,7 @@ import grpc
 
 from headway.client.client import HeadwayClient
 from headway.contract.ids import new_job_id
+from headway.runtime.clock import SystemClock
 from headway.testing.nats import running_nats
 from headway.v1.job_specs_pb2 import JobSpec, TabularTrainSpec
 from headway.v1.jobs_pb2 import Job
@@ -19,9 +20,11 @@ from tests.bench.load import Call, Load, median, run_load
 from tests.bench.processes import gateway, port_printer
 from tests.bench.report import Row
 
-_ROUNDS = 7
-_CALLS_ALONE = 200
-_CALLS_TOGETHER = 640
+_ROUNDS = 15
+_SETTLE_SECONDS = 0.4
+"""Between loads: what a server does behind its answers must not slow the other one down."""
+_CALLS_ALONE = 100
+_CALLS_TOGETHER = 480
 _IN_FLIGHT = 32
 _SHARE_BAR = 0.65
 _P50_BAR_MS = 2.0
@@ -31,8 +34,9 @@ async def measure() -> list[Row]:
     """Both servers under the same load in turn, round by round; quotes medians over the rounds."""
     with TemporaryDirectory() as folder:
         async with _both(Path(folder)) as (ours, bare):
-            await _round(ours, bare)
-            rounds = [await _round(ours, bare) for _ in range(_ROUNDS)]
+            await _round(ours, bare, is_ours_first=True)
+            # By turns, so that a machine that grows slower or faster favors nobody.
+            rounds = [await _round(ours, bare, is_ours_first=number % 2 == 0) for number in range(_ROUNDS)]
     alone = [(one.ours_alone.p50_ms, one.bare_alone.p50_ms) for one in rounds]
     together = [(one.ours_together.per_second, one.bare_together.per_second) for one in rounds]
     extra = median([ours - bare for ours, bare in alone])
@@ -65,10 +69,22 @@ class _Round:
         self.ours_together, self.bare_together = together
 
 
-async def _round(ours: Call, bare: Call) -> _Round:
-    alone = [await run_load(call, num_calls=_CALLS_ALONE, in_flight=1) for call in (ours, bare)]
-    together = [await run_load(call, num_calls=_CALLS_TOGETHER, in_flight=_IN_FLIGHT) for call in (ours, bare)]
-    return _Round((alone[0], alone[1]), (together[0], together[1]))
+async def _round(ours: Call, bare: Call, *, is_ours_first: bool) -> _Round:
+    alone = await _by_turns(ours, bare, is_ours_first=is_ours_first, num_calls=_CALLS_ALONE, in_flight=1)
+    together = await _by_turns(ours, bare, is_ours_first=is_ours_first, num_calls=_CALLS_TOGETHER, in_flight=_IN_FLIGHT)
+    return _Round(alone, together)
+
+
+async def _by_turns(
+    ours: Call, bare: Call, *, is_ours_first: bool, num_calls: int, in_flight: int
+) -> tuple[Load, Load]:
+    """The load of ours and of the bare handler, in this order, whichever went first."""
+    loads = []
+    for call in (ours, bare) if is_ours_first else (bare, ours):
+        await SystemClock().sleep(_SETTLE_SECONDS)
+        loads.append(await run_load(call, num_calls=num_calls, in_flight=in_flight))
+    first, second = loads
+    return (first, second) if is_ours_first else (second, first)
 
 
 @asynccontextmanager

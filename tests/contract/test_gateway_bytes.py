@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from headway.contract.digests import sha256_of
+from headway.contract.events import job_event
 from headway.contract.subjects import EVENTS, model_event_subject
 from headway.runtime.nats_bus import NatsBus
 from headway.testing.builders import a_claimed_record, a_record
@@ -167,6 +168,14 @@ async def _die(record: JobRecord) -> None:
     raise RuntimeError(record.job.name)
 
 
+async def tell_completed(gateway: BytesGateway, record: JobRecord) -> None:
+    """As the scheduler does for a job that has succeeded."""
+    job = (await gateway.jobs.get(record.job.name.rpartition("/")[2])).value.job
+    event = job_event(job, job.transitions[-1])
+    assert event is not None
+    await gateway.bus.publish(event.subject, event.body, message_id=event.message_id, headers=event.headers)
+
+
 async def test_the_registrar_finds_a_succeeded_job_without_its_version(
     tmp_path: Path, nats_bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +185,7 @@ async def test_the_registrar_finds_a_succeeded_job_without_its_version(
         monkeypatch.setattr(gateway.registrar, "register", _die)
         bundle = await upload_all(gateway, with_manifest(result_files(), record))
         await refusal(gateway.result.CommitResult(commit_request(record, bundle)))
+        await tell_completed(gateway, record)
     async with bytes_gateway(tmp_path, bus=nats_bus) as gateway:
 
         async def is_there() -> bool:

@@ -1,8 +1,9 @@
 """Puts the concerns around every call, in order: request id, access log, errors, deadline, auth, field behavior.
 
-They are functions called from one wrapper, not a chain of interceptors: grpc.aio would build every wrapper of a chain
-anew for each call. A handler of a response stream may be an async generator or a coroutine that writes; it is always
-run as a coroutine, because grpc.aio does not close a generator whose call is cancelled during a write.
+They are functions called from one wrapper that is made once a method, not a chain of interceptors: grpc.aio would build
+every wrapper of a chain anew for each call. A handler of a response stream may be an async generator or a coroutine
+that writes; it is always run as a coroutine, because grpc.aio does not close a generator whose call is cancelled during
+a write.
 """
 
 from __future__ import annotations  # grpc.RpcMethodHandler is generic in its stubs only
@@ -13,7 +14,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Never, TypeVar
+from typing import TYPE_CHECKING, Never
 
 import grpc
 from google.protobuf.message import Message
@@ -26,8 +27,9 @@ from headway.runtime.interceptors.field_behavior import check_fields
 from headway.runtime.interceptors.malformed import marking, refuse_malformed
 from headway.runtime.interceptors.metadata import REQUEST_ID, Metadata
 
-Request = TypeVar("Request")
-Response = TypeVar("Response")
+if TYPE_CHECKING:
+    from headway.runtime.named_handlers import Handler
+
 Context = grpc.aio.ServicerContext[Message, Message]
 Input = Message | AsyncIterable[Message]
 Behavior = Callable[[Input, Context], Awaitable[object]]
@@ -46,24 +48,16 @@ class _Call:
     request_id: str
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every handler of a server, of all four kinds."""
+class CallWrapper:
+    """Wraps the handlers of a server, of all four kinds."""
 
     def __init__(self, access: Access, *, unary_limit_seconds: float = UNARY_LIMIT_SECONDS) -> None:
         """Say who may call what, and how long a unary call may take."""
         self._access = access
         self._unary_limit_seconds = unary_limit_seconds
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Request, Response] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Request, Response] | None:
-        """Wrap the handler; None stays None, which the library answers with UNIMPLEMENTED."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method
+    def wrap(self, method: str, handler: Handler) -> Handler:
+        """The handler of `method`, with the concerns around it."""
         parse, write = marking(handler.request_deserializer), handler.response_serializer
         if handler.request_streaming:
             if handler.response_streaming:

@@ -7,6 +7,9 @@ from typing import TypeVar
 from headway.contract.errors import DeadlineExceeded
 
 UNARY_LIMIT_SECONDS = 30.0
+_ROUNDING_SECONDS = 0.5
+"""A caller who chose the same limit arrives with a little more: the library rounds deadlines up on their way."""
+
 T = TypeVar("T")
 
 
@@ -16,7 +19,7 @@ async def limited(work: Awaitable[T], time_remaining_seconds: float | None, limi
     Raises:
         DeadlineExceeded: the server's limit has passed. A TimeoutError of the work's own passes through unchanged.
     """
-    if time_remaining_seconds is not None and time_remaining_seconds <= limit_seconds:
+    if time_remaining_seconds is not None and time_remaining_seconds <= limit_seconds + _ROUNDING_SECONDS:
         return await work
     scope = asyncio.timeout(limit_seconds)
     try:

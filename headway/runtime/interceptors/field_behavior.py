@@ -3,7 +3,7 @@
 The rules are read from the descriptors once a message type; a check then touches only the fields that have one.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -36,8 +36,8 @@ class _Checks:
 
     required: list[FieldDescriptor] = field(default_factory=list)
     read_only: set[int] = field(default_factory=set)
-    enums: list[FieldDescriptor] = field(default_factory=list)
-    nested: list[tuple[FieldDescriptor, "_Checks"]] = field(default_factory=list)
+    enums: set[int] = field(default_factory=set)
+    nested: dict[int, "_Checks"] = field(default_factory=dict)
     is_complete: bool = True
 
     @property
@@ -59,7 +59,8 @@ def check_fields(request: Message) -> None:
     """
     name = request.DESCRIPTOR.full_name
     checks = _compiled.get(name) or _compile(descriptor_pool.Default().FindMessageTypeByName(name))
-    found = list(_faults(request, checks, ""))
+    found: list[_Found] = []
+    _collect(request, checks, "", found)
     if not found:
         return
     first = min((rule for rule, _ in found), key=lambda rule: rule.value)
@@ -80,12 +81,12 @@ def _compile(descriptor: Descriptor) -> _Checks:
         if field_behavior_pb2.OUTPUT_ONLY in behaviors:
             checks.read_only.add(one.number)
         elif one.enum_type is not None:
-            checks.enums.append(one)
+            checks.enums.add(one.number)
         elif (inner := _inner_type(one)) is not None and not inner.full_name.startswith(_WELL_KNOWN):
             below = _compile(inner)
             # Of a type that is being compiled further up it is not known yet whether it holds checks.
             if below.holds_checks or not below.is_complete:
-                checks.nested.append((one, below))
+                checks.nested[one.number] = below
     checks.is_complete = True
     return checks
 
@@ -115,38 +116,33 @@ def _absence_is_visible(one: FieldDescriptor) -> bool:
     return one.cpp_type in {FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_ENUM}
 
 
-def _faults(message: Message, checks: _Checks, path: str) -> Iterator[_Found]:
-    for one in checks.required:
-        if not _is_set(message, one):
-            yield _Rule.REQUIRED, Violation(path + one.name, "FIELD_REQUIRED", "is required")
-    if checks.read_only:
-        # Resources have many such fields and requests set few fields: look at those.
-        for one, _ in message.ListFields():
-            if one.number in checks.read_only:
-                yield _Rule.READ_ONLY, Violation(path + one.name, "READ_ONLY_FIELD", "is written by the server only")
-    for one in checks.enums:
-        yield from _enum_faults(message, one, path)
-    for one, below in checks.nested:
-        for place, inner in _submessages(message, one, path):
-            yield from _faults(inner, below, place)
+def _collect(message: Message, checks: _Checks, path: str, found: list[_Found]) -> None:
+    # Requests set few of their fields: one call lists those, where asking for each takes many.
+    set_fields = message.ListFields()
+    if checks.required:
+        given = {one.number for one, value in set_fields if value != ""}
+        found += (
+            (_Rule.REQUIRED, Violation(path + one.name, "FIELD_REQUIRED", "is required"))
+            for one in checks.required
+            if one.number not in given
+        )
+    for one, value in set_fields:
+        if one.number in checks.read_only:
+            violation = Violation(path + one.name, "READ_ONLY_FIELD", "is written by the server only")
+            found.append((_Rule.READ_ONLY, violation))
+        elif one.number in checks.enums:
+            found += _enum_faults(one, value, path)
+        elif (below := checks.nested.get(one.number)) is not None:
+            for place, inner in _submessages(one, value, path):
+                _collect(inner, below, place, found)
 
 
-def _is_set(message: Message, one: FieldDescriptor) -> bool:
-    if one.has_presence and not one.is_repeated:
-        if not message.HasField(one.name):
-            return False
-        if one.cpp_type != FieldDescriptor.CPPTYPE_STRING:
-            return True
-    return bool(getattr(message, one.name))
-
-
-def _enum_faults(message: Message, one: FieldDescriptor, path: str) -> Iterator[_Found]:
-    value = getattr(message, one.name)
-    if one.is_repeated:
-        for at, number in enumerate(value):
-            yield from _enum_fault(one.enum_type, number, f"{path}{one.name}[{at}]")
-    elif value:
+def _enum_faults(one: FieldDescriptor, value: int | Sequence[int], path: str) -> Iterator[_Found]:
+    if isinstance(value, int):
         yield from _enum_fault(one.enum_type, value, path + one.name)
+        return
+    for at, number in enumerate(value):
+        yield from _enum_fault(one.enum_type, number, f"{path}{one.name}[{at}]")
 
 
 def _enum_fault(enum: EnumDescriptor | None, number: int, place: str) -> Iterator[_Found]:
@@ -156,15 +152,11 @@ def _enum_fault(enum: EnumDescriptor | None, number: int, place: str) -> Iterato
     yield _Rule.ENUM, Violation(place, "UNKNOWN_ENUM_VALUE", f"{number} is not a value of {enum.name}", allowed)
 
 
-def _submessages(message: Message, one: FieldDescriptor, path: str) -> Iterator[tuple[str, Message]]:
-    if not one.is_repeated:
-        if message.HasField(one.name):
-            yield f"{path}{one.name}.", getattr(message, one.name)
-        return
-    container = getattr(message, one.name)
-    if _is_map(one):
-        for key in container:
-            yield f"{path}{one.name}[{key!r}].", container[key]
-        return
-    for at, inner in enumerate(container):
-        yield f"{path}{one.name}[{at}].", inner
+def _submessages(
+    one: FieldDescriptor, value: Message | Sequence[Message] | Mapping[object, Message], path: str
+) -> Iterable[tuple[str, Message]]:
+    if isinstance(value, Message):
+        return ((f"{path}{one.name}.", value),)
+    if isinstance(value, Mapping):
+        return ((f"{path}{one.name}[{key!r}].", inner) for key, inner in value.items())
+    return ((f"{path}{one.name}[{at}].", inner) for at, inner in enumerate(value))

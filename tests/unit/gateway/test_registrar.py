@@ -6,8 +6,17 @@ import pytest
 from gateway.bucket_index import BucketIndex
 from gateway.model_versions import version_name
 from gateway.registrar import Registrar
+from headway.contract.events import job_event
 from headway.contract.ids import JobName
-from headway.contract.subjects import BUCKETS, EVENTS, JOBS, MODELS, STREAMS, model_event_subject
+from headway.contract.subjects import (
+    BUCKETS,
+    EVENTS,
+    JOBS,
+    MODELS,
+    STREAMS,
+    job_event_subject,
+    model_event_subject,
+)
 from headway.contract.transitions import commit_result
 from headway.runtime.bus import Bus
 from headway.runtime.clock import SystemClock
@@ -33,7 +42,7 @@ def a_saved_record(model_id: str = "iris") -> JobRecord:
 @pytest.fixture
 async def registrar(bus: Bus) -> Registrar:
     index = BucketIndex(bus, MODELS, ModelRecord, SystemClock())
-    return Registrar(bus, bus.records(MODELS, ModelRecord), index, SystemClock())
+    return Registrar(bus, bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord), index, SystemClock())
 
 
 async def versions(bus: Bus) -> list[int]:
@@ -94,7 +103,7 @@ async def test_a_job_that_comes_again_much_later_is_not_told_of_again() -> None:
     bus = MemoryBus(clock)
     await bus.provision(BUCKETS, STREAMS)
     index = BucketIndex(bus, MODELS, ModelRecord, clock)
-    registrar = Registrar(bus, bus.records(MODELS, ModelRecord), index, clock)
+    registrar = Registrar(bus, bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord), index, clock)
     record = a_saved_record()
     await registrar.register(record)
     await clock.advance(86_400)
@@ -102,15 +111,22 @@ async def test_a_job_that_comes_again_much_later_is_not_told_of_again() -> None:
     assert (await bus.stream_state(EVENTS)).last_sequence == 1
 
 
-async def test_the_bucket_itself_brings_what_a_crash_left_undone(bus: Bus, registrar: Registrar) -> None:
-    """Whatever else is in the bucket: queued jobs, deleted ones, and what nobody can read."""
+async def tell_completed(bus: Bus, record: JobRecord) -> None:
+    """As the scheduler does, whenever it comes to it."""
+    event = job_event(record.job, record.job.transitions[-1])
+    assert event is not None
+    assert event.subject.startswith("trainer.train.completed.")
+    await bus.publish(event.subject, event.body, message_id=event.message_id, headers=event.headers)
+
+
+async def test_the_completion_brings_what_a_crash_left_undone(bus: Bus, registrar: Registrar) -> None:
+    """Whatever else is in the stream: events that nobody can read, and those of jobs that are gone."""
     jobs = bus.records(JOBS, JobRecord)
+    await bus.publish(job_event_subject("completed", "demo", "jbad"), b"\xff\xff")
+    await tell_completed(bus, a_saved_record())
     record = a_saved_record()
-    await jobs.put("jqueued", a_record())
-    await bus.publish(f"{JOBS.prefix}jbad", b"\xff\xff")
-    await jobs.put("jgone", a_record())
-    await jobs.delete("jgone")
     await jobs.put(JobName.parse(record.job.name).job_id, record)
+    await tell_completed(bus, record)
     task = asyncio.create_task(registrar.run())
 
     async def is_registered() -> bool:

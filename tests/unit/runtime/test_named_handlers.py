@@ -18,7 +18,7 @@ async def test_a_server_keeps_no_task_for_each_method() -> None:
         )
         for number in range(NUM_METHODS)
     }
-    server = NamedHandlers(grpc.aio.server())
+    server = NamedHandlers(grpc.aio.server(), lambda _, handler: handler)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("many.Methods", handlers),))
     server.add_registered_method_handlers("many.Methods", handlers)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.projection.filter_sql import condition_for
-from gateway.projection.order import NEWEST_FIRST, Order, parse_order
+from gateway.projection.order import NEWEST_FIRST, ORDER_FIELDS, Order, parse_order
 from gateway.projection.page_token import Cursor
 from gateway.projection.rows import JobSeen
 from gateway.projection.schema import SCHEMA_VERSION
@@ -109,24 +109,34 @@ def test_pages_put_together_are_the_whole_list_in_order(table: JobTable, order_b
     table.apply([seen(record, number) for number, record in enumerate(records, 1)], 30)
     order = parse_order(order_by)
     whole = table.page(ALL, order, None, 100)
-    values = [(row.order_value, row.job_id) for row in whole]
+    values = [(*row.order_values, row.job_id) for row in whole]
     assert values == sorted(values, reverse=order.is_descending)
     paged: list[str] = []
     after = None
     while page := table.page(ALL, order, after, 7):
         paged += [row.job_id for row in page]
-        after = Cursor(page[-1].order_value, page[-1].job_id)
+        after = Cursor(page[-1].order_values, page[-1].job_id)
     assert paged == [row.job_id for row in whole]
     assert len(paged) == 30
 
 
-def test_a_page_is_answered_from_an_index(table: JobTable) -> None:
-    plan = table._connection.execute(
-        "EXPLAIN QUERY PLAN SELECT record FROM jobs WHERE project = 'demo' AND (create_time, job_id) < (5, 'x') "
-        "ORDER BY create_time DESC, job_id DESC LIMIT 10"
-    ).fetchall()
-    assert "jobs_by_create_time" in plan[0][3]
+@pytest.mark.parametrize("column", ORDER_FIELDS)
+def test_a_page_is_answered_from_an_index(table: JobTable, column: str) -> None:
+    statements: list[str] = []
+    table._connection.set_trace_callback(statements.append)
+    order = Order(column, is_descending=True)
+    table.page(condition_for("demo", ""), order, Cursor(tuple(5 for _ in order.columns), "x"), 10)
+    table._connection.set_trace_callback(None)
+    plan = table._connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}").fetchall()
+    assert f"jobs_by_{column}" in plan[0][3]
     assert "TEMP B-TREE" not in str(plan)
+
+
+@pytest.mark.parametrize("num_rows", [1, 7, 8, 63, 64, 65, 200])
+def test_a_batch_of_any_size_is_written_whole(table: JobTable, num_rows: int) -> None:
+    records = [a_record() for _ in range(num_rows)]
+    table.apply([seen(record, number) for number, record in enumerate(records, 1)], num_rows)
+    assert sorted(ids(table, limit=num_rows + 1)) == sorted(record.job.name.rpartition("/")[2] for record in records)
 
 
 def test_another_projects_jobs_are_not_listed(table: JobTable) -> None:

@@ -45,6 +45,19 @@ async def test_a_list_waits_for_an_acknowledged_write_p23(projection: Projection
     assert await listing == 2
 
 
+async def test_a_write_before_the_follower_begins_is_waited_for_p23(tmp_path: Path, clock: ManualClock) -> None:
+    """A gateway serves before its loops run, also on a projection that is new."""
+    projection = Projection(tmp_path / "projection.db", clock)
+    projection.note_write(1)
+    await projection.begin(NOW)
+    listing = asyncio.ensure_future(total(projection))
+    await asyncio.sleep(0.05)
+    assert not listing.done(), "a list should never miss a write that was acknowledged"
+    projection.offer(seen(a_record(), 1))
+    assert await listing == 1
+    await projection.aclose()
+
+
 async def test_a_list_says_so_when_the_write_does_not_come(projection: Projection, clock: ManualClock) -> None:
     projection.note_write(3)
     listing = asyncio.ensure_future(total(projection))
