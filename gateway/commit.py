@@ -21,6 +21,7 @@ from headway.contract import transitions
 from headway.contract.digests import check_digest
 from headway.contract.errors import OutOfRange, Violation
 from headway.contract.ids import JobName
+from headway.contract.record_changes import check_fence
 from headway.runtime.clock import Clock
 from headway.runtime.records import RecordMissing, Records, Stored
 from headway.v1.jobs_pb2 import Bundle, Checkpoint, JobResult, ResultSummary
@@ -115,7 +116,7 @@ class Commits:
         record = await self._find(claim.job)
         if _is_repeated(record, step, bundle):
             return record.job.checkpoint
-        transitions.check_fence(record, claim.attempt, claim.host)
+        check_fence(record, claim.attempt, claim.host)
         _check_step(record, step)
         await self._check(claim, record, bundle, is_result=False)
         checkpoint = Checkpoint(attempt=claim.attempt, step=step, bundle=bundle)

@@ -8,13 +8,14 @@ from gateway.job_view import KnowsHosts, wait_reason
 from gateway.projection.view import Projection
 from headway.contract.host_facts import HostFacts
 from headway.contract.ids import JobName
+from headway.contract.pausing import paused_in_words
 from headway.contract.states import state_name
 from headway.contract.times import moment
 from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
 from headway.runtime.principal import Principal
 from headway.runtime.remote_error import RemoteError
-from headway.v1.jobs_pb2 import JOB_STATE_QUEUED, Job
+from headway.v1.jobs_pb2 import JOB_STATE_PAUSED, JOB_STATE_QUEUED, Job
 from headway.v1.jobs_service_pb2 import ExplainJobRequest, ExplainJobResponse, HostVerdict
 from headway.v1.records_pb2 import JobRecord
 
@@ -82,6 +83,8 @@ class Explainer:
 
 def _standing(job: Job) -> str:
     last = job.transitions[-1] if job.transitions else None
+    if job.state == JOB_STATE_PAUSED:
+        return f"{state_name(job.state)}: {paused_in_words(job)}"
     words = [state_name(job.state)]
     if job.host:
         words.append(f"attempt {job.attempt} on {job.host}")

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from gateway.cancel import Canceller
 from gateway.explain import Explainer
 from gateway.get_job import JobReader
 from gateway.list_jobs import JobLister
+from gateway.steering import Steering
 from gateway.submit import Submitter
 from gateway.tail_logs import LogTails
 from gateway.watch_job import Watches
@@ -35,7 +35,7 @@ class JobParts:
     submitter: Submitter
     reader: JobReader
     lister: JobLister
-    canceller: Canceller
+    steering: Steering
     watches: Watches
     tails: LogTails
     explainer: Explainer
@@ -63,7 +63,15 @@ class JobService(JobServiceServicer):
 
     async def CancelJob(self, request: messages.CancelJobRequest, _context: object) -> Job:  # noqa: N802
         """Ask for a job to stop."""
-        return await self._parts.canceller.cancel(request, current_principal())
+        return await self._parts.steering.cancel(request, current_principal())
+
+    async def PauseJob(self, request: messages.PauseJobRequest, _context: object) -> Job:  # noqa: N802
+        """Ask for a job to give its host up and to wait."""
+        return await self._parts.steering.pause(request, current_principal())
+
+    async def ResumeJob(self, request: messages.ResumeJobRequest, _context: object) -> Job:  # noqa: N802
+        """Let a paused job go on."""
+        return await self._parts.steering.resume(request, current_principal())
 
     async def ExplainJob(  # noqa: N802
         self, request: messages.ExplainJobRequest, _context: object

@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Protocol
 
 from headway.contract.host_facts import HostFacts
+from headway.contract.pausing import paused_in_words
 from headway.contract.times import moment
 from headway.runtime.clock import Clock
-from headway.v1.jobs_pb2 import JOB_STATE_QUEUED, JOB_STATE_RUNNING, Job, Progress
+from headway.v1.jobs_pb2 import JOB_STATE_PAUSED, JOB_STATE_PAUSING, JOB_STATE_QUEUED, JOB_STATE_RUNNING, Job, Progress
 from headway.v1.records_pb2 import JobRecord
+
+_UNDER_WAY = (JOB_STATE_RUNNING, JOB_STATE_PAUSING)
 
 
 class KnowsProgress(Protocol):
@@ -49,7 +52,7 @@ class JobViews:
         reason = wait_reason(record, self.hosts.live(), self.clock.now())
         if reason:
             job.wait_reason = reason
-        progress = self.progress.progress_of(job.name.rpartition("/")[2]) if job.state == JOB_STATE_RUNNING else None
+        progress = self.progress.progress_of(job.name.rpartition("/")[2]) if job.state in _UNDER_WAY else None
         if progress is not None and progress.attempt == job.attempt:
             job.progress.CopyFrom(progress)
         return job
@@ -67,8 +70,10 @@ def etag_of(revision: int) -> str:
 
 
 def wait_reason(record: JobRecord, hosts: Sequence[HostFacts], now: datetime) -> str:
-    """Why a queued job waits, as far as the gateway knows; empty for any other. The scheduler knows more."""
+    """Why a queued or paused job waits, as far as the gateway knows; empty for any other. The scheduler knows more."""
     job = record.job
+    if job.state == JOB_STATE_PAUSED:
+        return paused_in_words(job)
     if job.state != JOB_STATE_QUEUED:
         return ""
     if record.HasField("not_before_time") and moment(record.not_before_time) > now:

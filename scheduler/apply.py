@@ -17,7 +17,7 @@ from headway.runtime.records import Conflict, Records
 from headway.v1.jobs_pb2 import Failure, FailureClass
 from headway.v1.records_pb2 import JobRecord
 from scheduler.cluster_view import ClusterView, Moment
-from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
 
 _log = get_logger(__name__)
 _AT_ONCE = 32
@@ -109,6 +109,8 @@ def next_record(record: JobRecord, action: Action, *, now: datetime, clean: Call
             return transitions.request_cancel(record, message="", now=now)
         case ConfirmCancelled():
             return transitions.confirm_cancelled(record, attempt=action.attempt, now=now)
+        case ConfirmPaused():
+            return transitions.confirm_paused(record, attempt=action.attempt, now=now)
         case FailAttempt():
             failure = Failure(
                 failure_class=FailureClass.ValueType(action.end.failure_class),

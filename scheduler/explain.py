@@ -4,9 +4,15 @@ from datetime import datetime
 
 from headway.contract.errors import NoGpuHost
 from headway.contract.modes import mode_name
+from headway.contract.pausing import paused_in_words
 from headway.contract.states import is_held, is_terminal, state_name
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_UNSPECIFIED
-from headway.v1.jobs_pb2 import DESIRED_STATE_CANCEL, Job
+from headway.v1.jobs_pb2 import (
+    DESIRED_STATE_CANCEL,
+    DESIRED_STATE_RUN,
+    JOB_STATE_PAUSING,
+    Job,
+)
 from headway.v1.jobs_service_pb2 import ExplainJobResponse, HostVerdict
 from scheduler.job_index import effective_priority
 from scheduler.mode_selection import select_for
@@ -52,14 +58,21 @@ def explain_queued(
 def explain_settled(job: Job, *, now: datetime) -> ExplainJobResponse:
     """Where a job stands that is not queued."""
     if is_held(job.state):
-        where = f"attempt {job.attempt} is held by {job.host} in mode {mode_name(job.mode)}"
+        where = f"attempt {job.attempt} is held by {job.host} in mode {mode_name(job.mode)}{_pausing(job)}"
         summary = f"{where}; {job.fallback_reason}" if job.fallback_reason else where
     elif is_terminal(job.state):
         summary = job.failure.message or f"it is over after {job.attempt} attempts"
     else:
-        summary = "it waits for a caller"
+        summary = paused_in_words(job)
     priority = 0.0 if is_terminal(job.state) else effective_priority(job, now)
     return ExplainJobResponse(summary=f"{state_name(job.state)}: {summary}", effective_priority=priority)
+
+
+def _pausing(job: Job) -> str:
+    if job.state != JOB_STATE_PAUSING:
+        return ""
+    then = "queued again, since it was resumed" if job.desired == DESIRED_STATE_RUN else "paused"
+    return f"; once its host has stopped it, it is {then}"
 
 
 def _wait_reason(verdicts: list[Verdict], mode: str, num_ahead: int) -> str:

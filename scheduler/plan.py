@@ -33,6 +33,14 @@ class ConfirmCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfirmPaused:
+    """Record that the attempt of a job being paused is over."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class FailAttempt:
     """Record that an attempt failed, as its host said."""
 
@@ -58,7 +66,7 @@ class LoseAttempt:
     message: str
 
 
-Action = Claim | CancelQueued | ConfirmCancelled | FailAttempt | LoseAttempt
+Action = Claim | CancelQueued | ConfirmCancelled | ConfirmPaused | FailAttempt | LoseAttempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,17 @@ from headway.contract.errors import NoGpuHost
 from headway.contract.modes import Selection, Wish
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_FAILED,
+    ATTEMPT_OUTCOME_PAUSED,
     ATTEMPT_OUTCOME_SUCCEEDED,
     DESIRED_STATE_CANCEL,
     DESIRED_STATE_PAUSE,
     JOB_STATE_CANCELLING,
+    JOB_STATE_PAUSING,
     AttemptOutcome,
 )
 from scheduler.mode_selection import select_for
 from scheduler.placement import Room, candidates, choose, rooms_of
-from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
 from scheduler.snapshot import AttemptEnd, Demand, HeldJob, HostView, QueuedJob, Snapshot
 
 MAX_ENDINGS = 256
@@ -59,6 +61,8 @@ def _ending(job: HeldJob, host: HostView | None, snapshot: Snapshot, now: float)
         return _recorded(end, job)
     if host is not None and job.key in host.forgotten:
         return LoseAttempt(job.job_id, job.attempt, "HOST_RESTARTED", f"{job.host} was started anew without it")
+    if job.state == JOB_STATE_PAUSING and _is_unknown_to(job, host):
+        return ConfirmPaused(job.job_id, job.attempt)
     if now >= snapshot.lease_ends.get(job.key, now + 1):
         message = f"{job.host} was not heard of for longer than its lease"
         return LoseAttempt(job.job_id, job.attempt, "HOST_LOST", message)
@@ -84,6 +88,8 @@ def _recorded(end: AttemptEnd, job: HeldJob) -> Action | None:
         return None
     if end.outcome == ATTEMPT_OUTCOME_FAILED:
         return FailAttempt(job.job_id, job.attempt, end)
+    if end.outcome == ATTEMPT_OUTCOME_PAUSED and job.state == JOB_STATE_PAUSING:
+        return ConfirmPaused(job.job_id, job.attempt)
     word = AttemptOutcome.Name(end.outcome).removeprefix("ATTEMPT_OUTCOME_")
     return LoseAttempt(job.job_id, job.attempt, "HOST_GAVE_UP", f"{job.host} ended the attempt as {word}, unasked")
 

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from headway.contract.recipes import Phase
 from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
 from trainer_host.attempt_key import AttemptKey
@@ -48,6 +49,7 @@ class Conversation:
         self._clock = clock
         self._stop_limit_seconds = stop_limit_seconds
         self._step = 0
+        self._is_finishing = False
 
     async def hold(self, order: RunAttempt, stop: StopRequest) -> Finished:
         """Give the order and listen to the end.
@@ -94,6 +96,7 @@ class Conversation:
             case Progress():
                 progress = progress_of(message, self._key.attempt)
                 self._step = max(self._step, progress.step)
+                self._is_finishing = Phase(message.phase).is_after_training
                 self._listeners.table.set_progress(self._key, progress)
                 self._listeners.telemetry.progress(progress)
             case Log():
@@ -108,15 +111,20 @@ class Conversation:
 
     async def _stop_when_asked(self, stop: StopRequest) -> None:
         await stop.asked.wait()
-        reason = stop.reason or StopReason.CANCEL
-        if reason is not StopReason.STALE:
-            try:
-                await self._child.send(stop_message(reason))
-            except ChildDied:
-                return
-            # A later stop may be harder than this one.
-            limit = min(self._stop_limit_seconds, reason.limit_seconds)
-            await self._clock.wait_for_event(stop.stale, limit)
-            if not stop.stale.is_set():
-                _log.warning("the child did not stop in time; killing it", reason=reason.value)
+        try:
+            if stop.reason is not None and not stop.reason.is_final:
+                await self._tell(stop.reason, harder=stop.final)
+            if stop.final.is_set() and not stop.stale.is_set():
+                await self._tell(StopReason.CANCEL, harder=stop.stale)
+        except ChildDied:
+            return
         self._child.kill()
+
+    async def _tell(self, reason: StopReason, *, harder: asyncio.Event) -> None:
+        """Tell the child to stop, and give it time for that until a harder stop is asked for."""
+        await self._child.send(stop_message(reason))
+        limit = min(self._stop_limit_seconds, reason.limit_seconds)
+        while not await self._clock.wait_for_event(harder, limit):
+            if reason is not StopReason.PAUSE or not self._is_finishing:
+                _log.warning("the child did not stop in time; killing it", reason=reason.value)
+                return

@@ -80,7 +80,7 @@ class StopRequest:
         self.asked = asyncio.Event()
         self.reason: StopReason | None = None
         self.stale = asyncio.Event()
-        self._is_final = asyncio.Event()
+        self.final = asyncio.Event()
 
     def ask(self, reason: StopReason) -> bool:
         """Ask for the end; False when that changes nothing."""
@@ -91,7 +91,7 @@ class StopRequest:
         self.reason = reason
         self.asked.set()
         if reason.is_final:
-            self._is_final.set()
+            self.final.set()
         if reason is StopReason.STALE:
             self.stale.set()
         return True
@@ -102,7 +102,7 @@ class StopRequest:
 
     async def unless_final(self, work: Awaitable[T]) -> T:
         """As `unless_asked`, for work that a pause lets go on."""
-        return await _unless(self._is_final, work)
+        return await _unless(self.final, work)
 
 
 async def _unless(event: asyncio.Event, work: Awaitable[T]) -> T:

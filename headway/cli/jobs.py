@@ -1,4 +1,4 @@
-"""`headway jobs`: list, read, watch, cancel, explain, logs."""
+"""`headway jobs`: list, read, watch, pause, resume, cancel, explain, logs."""
 
 import json
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from headway.cli.exit_codes import ExitCode, exit_code_of_job
 from headway.cli.follow import follow
+from headway.cli.pausing import pause_jobs, resume_jobs
 from headway.cli.session import run_with_client
 from headway.cli.submit import TimeoutOption
 from headway.cli.view.consoles import out, print_table, say, visible
@@ -100,6 +101,10 @@ def watch_job(
         return followed.exit_code
 
     run_with_client(ctx, work)
+
+
+app.command("pause")(pause_jobs)
+app.command("resume")(resume_jobs)
 
 
 @app.command("cancel")

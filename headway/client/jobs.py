@@ -1,6 +1,6 @@
 """Jobs: submit, read, steer, watch."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import grpc.aio
@@ -22,6 +22,8 @@ from headway.v1.jobs_service_pb2 import (
     GetJobRequest,
     ListJobsRequest,
     LogLine,
+    PauseJobRequest,
+    ResumeJobRequest,
     TailLogsRequest,
     WatchJobResponse,
 )
@@ -95,6 +97,30 @@ class Jobs:
         request = CancelJobRequest(name=self._name(job), message=message, etag=etag)
         return await answer(self._stub.CancelJob(request, timeout=_READ_SECONDS))
 
+    async def pause(self, job: str, *, message: str = "", etag: str = "") -> Job:
+        """Ask a job to give its host up and to wait until it is resumed. Idempotent; does not wait for the host.
+
+        Returns:
+            The job: PAUSED when no host held it, else PAUSING. It may still succeed, if its last step was done.
+
+        Raises:
+            RemoteError: INVALID_TRANSITION when it is being cancelled, or over.
+        """
+        request = PauseJobRequest(name=self._name(job), message=message, etag=etag)
+        return await answer(self._stub.PauseJob(request, timeout=_READ_SECONDS))
+
+    async def resume(self, job: str, *, message: str = "", etag: str = "") -> Job:
+        """Let a paused job go on from its checkpoint, or from the beginning where it has none. Idempotent.
+
+        Returns:
+            The job: QUEUED, or PAUSING while its host still stops; it is then queued by itself.
+
+        Raises:
+            RemoteError: INVALID_TRANSITION when it is being cancelled, or over.
+        """
+        request = ResumeJobRequest(name=self._name(job), message=message, etag=etag)
+        return await answer(self._stub.ResumeJob(request, timeout=_READ_SECONDS))
+
     async def explain(self, job: str) -> ExplainJobResponse:
         """Say in words where a job stands, with the verdict on every host."""
         request = ExplainJobRequest(name=self._name(job))
@@ -122,15 +148,31 @@ class Jobs:
         watch = Watch(self._stub, self._clock, patience or Patience(), on_break)
         return watch.follow(self._name(job), resume_token)
 
-    async def wait(self, job: str, *, patience: Patience | None = None) -> Job:
-        """Wait until a job has ended and return it; put `asyncio.timeout` around it to wait for so long only."""
+    async def wait(
+        self, job: str, *, until: Callable[[Job], bool] | None = None, patience: Patience | None = None
+    ) -> Job:
+        """Wait until a job has ended and return it; put `asyncio.timeout` around it to wait for so long only.
+
+        Args:
+            job: name or id.
+            until: what to wait for instead, such as `lambda job: job.state == JOB_STATE_PAUSED`; a job that has ended
+                is returned in any case.
+            patience: how long a gateway may stay silent.
+        """
+
+        def is_enough(told: Job) -> bool:
+            return is_terminal(told.state) or (until is not None and until(told))
+
         found = await self.get(job)
-        if is_terminal(found.state):
+        if is_enough(found):
             return found
         async with aclosing(self.watch(job, patience=patience)) as messages:
             async for message in messages:
-                if message.WhichOneof("update") == "change" and is_terminal(message.change.job.state):
+                update = message.WhichOneof("update")
+                if update == "change" and is_enough(message.change.job):
                     return message.change.job
+                if update == "snapshot" and is_enough(message.snapshot):
+                    return message.snapshot
         return await self.get(job)
 
     def logs(

@@ -22,6 +22,8 @@ METHOD_SCOPES: dict[str, frozenset[Scope]] = {
         "JobService/GetJob": {Scope.READ},
         "JobService/ListJobs": {Scope.READ},
         "JobService/CancelJob": {Scope.CONTROL},
+        "JobService/PauseJob": {Scope.CONTROL},
+        "JobService/ResumeJob": {Scope.CONTROL},
         "JobService/WatchJob": {Scope.READ},
         "JobService/TailLogs": {Scope.READ},
         "JobService/ExplainJob": {Scope.READ},

@@ -25,6 +25,11 @@ class Phase(StrEnum):
     EVALUATING = "EVALUATING"
     EXPORTING = "EXPORTING"
 
+    @property
+    def is_after_training(self) -> bool:
+        """Whether no step is left: what is done now only makes something of what was trained."""
+        return self in {Phase.EVALUATING, Phase.EXPORTING}
+
 
 class FailureClass(StrEnum):
     """Who is at fault: the names of `headway.v1.FailureClass`."""

@@ -33,6 +33,7 @@ class Event(StrEnum):
     MOVED = "moved"
     PAUSE_REQUESTED = "pause_requested"
     PAUSED = "paused"
+    RESUME_REQUESTED = "resume_requested"
     RESUMED = "resumed"
     CANCEL_REQUESTED = "cancel_requested"
     CANCELLED = "cancelled"
@@ -76,7 +77,14 @@ TABLE: tuple[Move, ...] = (
     Move(JOB_STATE_RUNNING, Event.CANCEL_REQUESTED, JOB_STATE_CANCELLING),
     Move(JOB_STATE_PAUSING, Event.CHECKPOINTED, JOB_STATE_PAUSING, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.EVALUATED, JOB_STATE_PAUSING, _CURRENT),
-    Move(JOB_STATE_PAUSING, Event.PAUSED, JOB_STATE_PAUSED, "the host stopped, or was lost"),
+    Move(JOB_STATE_PAUSING, Event.PAUSE_REQUESTED, JOB_STATE_PAUSING, "desired was RUN again"),
+    Move(JOB_STATE_PAUSING, Event.RESUME_REQUESTED, JOB_STATE_PAUSING, "desired was PAUSE"),
+    Move(
+        JOB_STATE_PAUSING,
+        Event.PAUSED,
+        JOB_STATE_PAUSED,
+        "the host stopped, or was lost; resumed at once if desired is RUN",
+    ),
     Move(JOB_STATE_PAUSING, Event.COMMITTED, JOB_STATE_SUCCEEDED, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.MISSED_SCORE, JOB_STATE_EVAL_FAILED, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.FAILED, JOB_STATE_FAILED, _CURRENT),

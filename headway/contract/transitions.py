@@ -1,26 +1,27 @@
 """Every change of a job, as pure functions from one record to the next.
 
 Each takes the record as read and `now`, and returns a new record with its transition appended, ready for a
-compare-and-set; none changes its argument. The table of moves is `states.TABLE`.
+compare-and-set; none changes its argument. The table of moves is `states.TABLE`. Pausing is in `pausing`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from headway.contract.errors import AlreadySaved, JobCancelled, StaleAttempt
+from headway.contract.errors import AlreadySaved
 from headway.contract.host_facts import HostFacts
-from headway.contract.limits import ATTEMPTS_KEPT, LOSSES_MAX, RETRY_MAX_DEFAULT, TRANSITIONS_KEPT
+from headway.contract.limits import ATTEMPTS_KEPT, LOSSES_MAX, RETRY_MAX_DEFAULT
+from headway.contract.pausing import PAUSE_REQUESTED, settle_pause
+from headway.contract.record_changes import append, check_attempt, check_fence, copied, end_attempt, last_of
 from headway.contract.retry import GiveUp, RetryPolicy, decide
-from headway.contract.states import Event, is_held, is_terminal, next_state, state_name
+from headway.contract.states import Event, is_held
 from headway.contract.times import timestamp
 from headway.v1.job_specs_pb2 import ExecutionMode, JobSpec
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_CANCELLED,
     ATTEMPT_OUTCOME_FAILED,
     ATTEMPT_OUTCOME_LOST,
+    ATTEMPT_OUTCOME_PAUSED,
     ATTEMPT_OUTCOME_SUCCEEDED,
     DESIRED_STATE_CANCEL,
     DESIRED_STATE_RUN,
@@ -28,18 +29,17 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_CANCELLED,
     JOB_STATE_CANCELLING,
     JOB_STATE_PAUSING,
-    JOB_STATE_UNSPECIFIED,
     Admission,
     Attempt,
-    AttemptOutcome,
     Checkpoint,
     Failure,
     Job,
     JobResult,
     PinnedInput,
-    Transition,
 )
 from headway.v1.records_pb2 import JobRecord
+
+_TOO_LATE_TO_PAUSE = "it finished before it could be paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def submit(submission: Submission, *, now: datetime) -> JobRecord:
         model_id=submission.model_id,
         key_id=submission.key_id,
     )
-    return _append(record, Event.SUBMITTED, now)
+    return append(record, Event.SUBMITTED, now)
 
 
 def claim(
@@ -102,7 +102,7 @@ def claim(
     Raises:
         InvalidTransition: unless the job is QUEUED.
     """
-    changed = _copy(record)
+    changed = copied(record)
     job = changed.job
     job.attempt += 1
     job.host = host.name
@@ -122,7 +122,7 @@ def claim(
     )
     del job.attempts[: max(0, len(job.attempts) + 1 - ATTEMPTS_KEPT)]
     job.attempts.append(attempt)
-    return _append(changed, Event.CLAIMED, now, message=fallback_reason)
+    return append(changed, Event.CLAIMED, now, message=fallback_reason)
 
 
 def request_cancel(record: JobRecord, *, message: str, now: datetime) -> JobRecord | None:
@@ -136,10 +136,10 @@ def request_cancel(record: JobRecord, *, message: str, now: datetime) -> JobReco
     """
     if record.job.state in (JOB_STATE_CANCELLING, JOB_STATE_CANCELLED):
         return None
-    changed = _copy(record)
+    changed = copied(record)
     changed.job.desired = DESIRED_STATE_CANCEL
     event = Event.CANCEL_REQUESTED if is_held(record.job.state) else Event.CANCELLED
-    return _append(changed, event, now, reason="CANCEL_REQUESTED", message=message)
+    return append(changed, event, now, reason="CANCEL_REQUESTED", message=message)
 
 
 def confirm_cancelled(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord:
@@ -149,9 +149,26 @@ def confirm_cancelled(record: JobRecord, *, attempt: int, now: datetime) -> JobR
         StaleAttempt: when `attempt` is not the current one.
     """
     check_attempt(record, attempt)
-    changed = _end_attempt(record, ATTEMPT_OUTCOME_CANCELLED, None, now)
-    asked = next((t for t in reversed(record.job.transitions) if t.event == Event.CANCEL_REQUESTED), Transition())
-    return _append(changed, Event.CANCELLED, now, reason="CANCEL_REQUESTED", message=asked.message)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_CANCELLED, None, now)
+    asked = last_of(record.job, Event.CANCEL_REQUESTED)
+    return append(changed, Event.CANCELLED, now, reason="CANCEL_REQUESTED", message=asked.message)
+
+
+def confirm_paused(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord:
+    """The host has stopped after a pause was asked for: PAUSED, or QUEUED when the job was resumed meanwhile.
+
+    A cancellation that was asked for since wins.
+
+    Raises:
+        StaleAttempt: when `attempt` is not the current one.
+        InvalidTransition: when nobody asked for a pause.
+    """
+    check_attempt(record, attempt)
+    if record.job.state == JOB_STATE_CANCELLING:
+        return confirm_cancelled(record, attempt=attempt, now=now)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_PAUSED, None, now)
+    asked = last_of(record.job, Event.PAUSE_REQUESTED)
+    return settle_pause(changed, now, reason=PAUSE_REQUESTED, message=asked.message)
 
 
 def commit_checkpoint(record: JobRecord, *, host: str, checkpoint: Checkpoint, now: datetime) -> JobRecord:
@@ -162,14 +179,16 @@ def commit_checkpoint(record: JobRecord, *, host: str, checkpoint: Checkpoint, n
         JobCancelled: when a cancellation was acknowledged.
     """
     check_fence(record, checkpoint.attempt, host)
-    changed = _copy(record)
+    changed = copied(record)
     changed.job.checkpoint.CopyFrom(checkpoint)
     changed.job.checkpoint.create_time.FromDatetime(now)
-    return _append(changed, Event.CHECKPOINTED, now)
+    return append(changed, Event.CHECKPOINTED, now)
 
 
 def commit_result(record: JobRecord, *, host: str, result: JobResult, now: datetime) -> JobRecord:
     """Make a result the job's: EVALUATED, then SUCCEEDED, or EVAL_FAILED when a min_score is missed.
+
+    A pause that was asked for before comes too late: what is finished is not thrown away for it.
 
     The caller has checked `committed_digest` for a repeat.
 
@@ -182,14 +201,16 @@ def commit_result(record: JobRecord, *, host: str, result: JobResult, now: datet
         raise AlreadySaved(f"{record.job.name} already has a result with digest {record.job.result.bundle.digest}")
     check_fence(record, result.attempt, host)
     missed = missed_scores(record.job.spec, result)
-    changed = _end_attempt(record, ATTEMPT_OUTCOME_SUCCEEDED, None, now)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_SUCCEEDED, None, now)
     changed.job.result.CopyFrom(result)
     changed.job.result.commit_time.FromDatetime(now)
     changed.job.ClearField("failure")
-    changed = _append(changed, Event.EVALUATED, now)
+    changed = append(changed, Event.EVALUATED, now)
+    if not missed and record.job.state == JOB_STATE_PAUSING:
+        return append(changed, Event.COMMITTED, now, reason="FINISHED_FIRST", message=_TOO_LATE_TO_PAUSE)
     if not missed:
-        return _append(changed, Event.COMMITTED, now)
-    return _append(changed, Event.MISSED_SCORE, now, reason="MIN_SCORE_MISSED", message="; ".join(missed))
+        return append(changed, Event.COMMITTED, now)
+    return append(changed, Event.MISSED_SCORE, now, reason="MIN_SCORE_MISSED", message="; ".join(missed))
 
 
 def missed_scores(spec: JobSpec, result: JobResult) -> list[str]:
@@ -205,7 +226,8 @@ def missed_scores(spec: JobSpec, result: JobResult) -> list[str]:
 def fail_attempt(record: JobRecord, *, attempt: int, failure: Failure, now: datetime) -> JobRecord:
     """The attempt failed: QUEUED again when the failure is TRANSIENT and tries are left, else FAILED.
 
-    A pause or cancellation that was asked for before is then done.
+    A cancellation that was asked for before is then done, and so is a pause unless the failure ends the job; a pause
+    asks for no retry, so it uses up none.
 
     Raises:
         StaleAttempt: when `attempt` is not the current one.
@@ -213,10 +235,12 @@ def fail_attempt(record: JobRecord, *, attempt: int, failure: Failure, now: date
     check_attempt(record, attempt)
     if record.job.state == JOB_STATE_CANCELLING:
         return confirm_cancelled(record, attempt=attempt, now=now)
-    changed = _end_attempt(record, ATTEMPT_OUTCOME_FAILED, failure, now)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_FAILED, failure, now)
     changed.job.failure.CopyFrom(failure)
     if failure.failure_class != FAILURE_CLASS_TRANSIENT:
-        return _append(changed, Event.FAILED, now, reason=failure.reason, message=failure.message)
+        return append(changed, Event.FAILED, now, reason=failure.reason, message=failure.message)
+    if record.job.state == JOB_STATE_PAUSING:
+        return settle_pause(changed, now, reason=failure.reason, message=failure.message)
     changed.num_transient_failures += 1
     return _retry_or_fail(changed, Event.RETRIED, changed.num_transient_failures, _retries(record.job.spec), now)
 
@@ -225,6 +249,8 @@ def lose_attempt(
     record: JobRecord, *, attempt: int, now: datetime, reason: str = "HOST_LOST", message: str = ""
 ) -> JobRecord:
     """The host does not run the attempt any more: QUEUED again within the budget for losses, else FAILED.
+
+    A pause or cancellation that was asked for before is then done.
 
     Args:
         record: as read.
@@ -244,23 +270,23 @@ def lose_attempt(
         reason=reason,
         message=message or f"{record.job.host} was not heard of for longer than its lease",
     )
-    changed = _end_attempt(record, ATTEMPT_OUTCOME_LOST, failure, now)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_LOST, failure, now)
     changed.job.failure.CopyFrom(failure)
+    if record.job.state == JOB_STATE_PAUSING:
+        return settle_pause(changed, now, reason=failure.reason, message=failure.message)
     changed.num_losses += 1
     return _retry_or_fail(changed, Event.MOVED, changed.num_losses, LOSSES_MAX, now)
 
 
 def _retry_or_fail(changed: JobRecord, event: Event, failures: int, retries_max: int, now: datetime) -> JobRecord:
     failure = changed.job.failure
-    if changed.job.state == JOB_STATE_PAUSING:
-        return _append(changed, Event.PAUSED, now, reason=failure.reason, message=failure.message)
     decision = decide(RetryPolicy(retries_max), failures, now=now)
     if isinstance(decision, GiveUp):
         failure.message = f"{failure.message} (after {failures} such failures)"
-        return _append(changed, Event.FAILED, now, reason="ATTEMPTS_EXHAUSTED", message=failure.message)
+        return append(changed, Event.FAILED, now, reason="ATTEMPTS_EXHAUSTED", message=failure.message)
     if event is Event.RETRIED:
         changed.not_before_time.FromDatetime(decision.not_before_time)
-    return _append(changed, event, now, reason=failure.reason, message=failure.message)
+    return append(changed, event, now, reason=failure.reason, message=failure.message)
 
 
 def _retries(spec: JobSpec) -> int:
@@ -270,86 +296,3 @@ def _retries(spec: JobSpec) -> int:
 def committed_digest(record: JobRecord) -> str:
     """Digest of the committed bundle; empty when there is none."""
     return record.job.result.bundle.digest if record.job.HasField("result") else ""
-
-
-def check_attempt(record: JobRecord, attempt: int) -> None:
-    """Refuse a write under an attempt that is not the job's current, held one (StaleAttempt)."""
-    job = record.job
-    if is_held(job.state) and job.attempt == attempt:
-        return
-    raise StaleAttempt(
-        f"attempt {attempt} of {job.name} is not current: the job is {state_name(job.state)} at attempt {job.attempt}",
-        metadata={"job": job.name, "attempt": str(attempt), "current_attempt": str(job.attempt)},
-    )
-
-
-def check_fence(record: JobRecord, attempt: int, host: str) -> None:
-    """Refuse a host's write unless it holds the current attempt and no cancellation was acknowledged.
-
-    Raises:
-        JobCancelled: when a cancellation was acknowledged.
-        StaleAttempt: when the attempt or its host is not the current one.
-    """
-    job = record.job
-    if job.state in (JOB_STATE_CANCELLING, JOB_STATE_CANCELLED):
-        raise JobCancelled(f"{job.name} was cancelled; its result is not taken", metadata={"job": job.name})
-    check_attempt(record, attempt)
-    if job.host != host:
-        raise StaleAttempt(
-            f"attempt {attempt} of {job.name} belongs to {job.host}, not to {host}", metadata={"job": job.name}
-        )
-
-
-def _copy(record: JobRecord) -> JobRecord:
-    copy = JobRecord()
-    copy.CopyFrom(record)
-    return copy
-
-
-def _end_attempt(
-    record: JobRecord, outcome: "AttemptOutcome.ValueType", failure: Failure | None, now: datetime
-) -> JobRecord:
-    changed = _copy(record)
-    attempt = changed.job.attempts[-1]
-    attempt.outcome = outcome
-    attempt.end_time.FromDatetime(now)
-    if failure is not None:
-        attempt.failure.CopyFrom(failure)
-    return changed
-
-
-def _append(record: JobRecord, event: Event, now: datetime, *, reason: str = "", message: str = "") -> JobRecord:
-    """Move the record's job by `event`; `record` is this module's own copy and is changed in place."""
-    job = record.job
-    source, target = job.state, next_state(job.state, event)
-    moment = _clamped(job, now)
-    job.transitions.add(
-        number=record.next_transition,
-        event=event.value,
-        from_state=source,
-        to_state=target,
-        occur_time=moment,
-        attempt=job.attempt,
-        host=job.host if source != JOB_STATE_UNSPECIFIED else "",
-        reason=reason,
-        message=message,
-    )
-    del job.transitions[: max(0, len(job.transitions) - TRANSITIONS_KEPT)]
-    record.next_transition += 1
-    job.state = target
-    job.update_time.CopyFrom(moment)
-    if not is_held(target):
-        job.host = ""
-    if is_terminal(target):
-        job.end_time.CopyFrom(moment)
-    return record
-
-
-def _clamped(job: Job, now: datetime) -> Timestamp:
-    """`now`, or the last transition's time when the wall clock went back (P22)."""
-    moment = timestamp(now)
-    if job.transitions:
-        last = job.transitions[-1].occur_time
-        if (last.seconds, last.nanos) > (moment.seconds, moment.nanos):
-            return last
-    return moment

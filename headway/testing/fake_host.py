@@ -154,6 +154,16 @@ class FakeHost:
         self._stops_read += 1
         return self.stops[self._stops_read - 1]
 
+    async def heard(self, timeout_seconds: float = _WAIT_SECONDS) -> None:
+        """Say the whole state once more and wait for the answer to it; raises TimeoutError when none comes."""
+        wanted, deadline = self._sequence + 1, self._clock.monotonic() + timeout_seconds
+        self.speak()
+        while self.last_response is None or self.last_response.sequence < wanted:
+            left = deadline - self._clock.monotonic()
+            self._changed.clear()
+            if left <= 0 or not await self._clock.wait_for_event(self._changed, left):
+                raise TimeoutError(f"{self.host.name} was not answered in {timeout_seconds:g} s")
+
     async def ended(self, timeout_seconds: float = _WAIT_SECONDS) -> RemoteError | None:
         """Wait until a host that does not redial has no stream any more; returns how it ended."""
         if self._task is not None:

@@ -9,7 +9,7 @@ import pytest
 from headway.contract.errors import Code
 from headway.runtime.keys import _checksum, make_key
 from headway.runtime.remote_error import RemoteError, answer, from_rpc_error
-from headway.v1.jobs_service_pb2 import CancelJobRequest, ListJobsRequest
+from headway.v1.jobs_service_pb2 import CancelJobRequest, ListJobsRequest, PauseJobRequest, ResumeJobRequest
 from headway.v1.jobs_service_pb2_grpc import JobServiceStub
 from headway.v1.results_service_pb2 import CommitResultRequest
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
@@ -42,6 +42,14 @@ def creating(channel: grpc.aio.Channel) -> Awaitable[object]:
 
 def cancelling(channel: grpc.aio.Channel) -> Awaitable[object]:
     return JobServiceStub(channel).CancelJob(CancelJobRequest(name=f"{PARENT}/jobs/j{'a' * 25}"))
+
+
+def pausing(channel: grpc.aio.Channel) -> Awaitable[object]:
+    return JobServiceStub(channel).PauseJob(PauseJobRequest(name=f"{PARENT}/jobs/j{'a' * 25}"))
+
+
+def resuming(channel: grpc.aio.Channel) -> Awaitable[object]:
+    return JobServiceStub(channel).ResumeJob(ResumeJobRequest(name=f"{PARENT}/jobs/j{'a' * 25}"))
 
 
 def committing(channel: grpc.aio.Channel) -> Awaitable[object]:
@@ -109,6 +117,8 @@ ROWS = (
     scope_row("A10", "read key submits", "read", creating),
     scope_row("A11", "submit key commits a result", "submit", committing),
     scope_row("A12", "host key cancels", "host", cancelling),
+    scope_row("A12", "host key pauses", "host", pausing),
+    scope_row("A12", "submit key resumes", "submit", resuming),
     Row[Gateway](
         id="A13", what="key in the body", send=using(None, key_in_the_body), code=UA, reason="MISSING_KEY", sent=A_KEY
     ),

@@ -4,23 +4,35 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from headway.contract.errors import Code
+from headway.contract.transitions import confirm_paused
 from headway.runtime.nats_bus import NatsBus
 from headway.runtime.nats_server import NatsServer
 from headway.runtime.remote_error import RemoteError, answer, responses
 from headway.testing.eventually import eventually
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
-from headway.v1.jobs_pb2 import JOB_STATE_CANCELLED, JOB_STATE_CANCELLING, Job
+from headway.v1.jobs_pb2 import (
+    JOB_STATE_CANCELLED,
+    JOB_STATE_CANCELLING,
+    JOB_STATE_PAUSED,
+    JOB_STATE_PAUSING,
+    JOB_STATE_QUEUED,
+    JOB_STATE_RUNNING,
+    Job,
+)
 from headway.v1.jobs_service_pb2 import (
     CancelJobRequest,
     ExplainJobRequest,
     GetJobRequest,
     ListJobsRequest,
     LogLine,
+    PauseJobRequest,
+    ResumeJobRequest,
     TailLogsRequest,
     WatchJobRequest,
 )
@@ -144,6 +156,35 @@ async def test_a_running_job_is_cancelled_in_two_steps(gateway: Gateway) -> None
     assert (await get(gateway, job)).state == JOB_STATE_CANCELLED
 
 
+# Pausing
+
+
+async def test_a_job_is_paused_and_resumed_over_the_wire_and_a_watch_tells_each_step_once(gateway: Gateway) -> None:
+    job = await create(gateway)
+    await gateway.change(job.name, claimed)
+    async with aclosing(responses(gateway.jobs.WatchJob(WatchJobRequest(name=job.name)))) as told:
+        assert (await anext(told)).snapshot.state == JOB_STATE_RUNNING
+        pausing = await answer(gateway.jobs.PauseJob(PauseJobRequest(name=job.name, message="for the night")))
+        assert pausing.state == JOB_STATE_PAUSING
+        assert await answer(gateway.jobs.PauseJob(PauseJobRequest(name=job.name))) == pausing
+        await gateway.change(job.name, lambda record: confirm_paused(record, attempt=1, now=datetime.now(UTC)))
+        paused = await get(gateway, job)
+        assert (paused.state, paused.host) == (JOB_STATE_PAUSED, "")
+        assert "begins again when resumed" in paused.wait_reason
+        assert (await answer(gateway.jobs.ResumeJob(ResumeJobRequest(name=job.name)))).state == JOB_STATE_QUEUED
+        events = [(await anext(told)).change.transition.event for _ in range(3)]
+    assert events == ["pause_requested", "paused", "resumed"]
+
+
+async def test_a_paused_job_is_found_by_its_state_and_explained(gateway: Gateway) -> None:
+    job = await create(gateway)
+    await answer(gateway.jobs.PauseJob(PauseJobRequest(name=job.name)))
+    listed = await answer(gateway.jobs.ListJobs(ListJobsRequest(parent=PARENT, filter="state = PAUSED")))
+    assert [one.name for one in listed.jobs] == [job.name]
+    explained = await answer(gateway.jobs.ExplainJob(ExplainJobRequest(name=job.name)))
+    assert explained.summary == "PAUSED: it waits to be resumed; it had not begun"
+
+
 # Logs
 
 
@@ -200,6 +241,8 @@ async def _all_answers(gateway: Gateway, name: str) -> list[tuple[object, ...]]:
         await refused(stub.GetJob(GetJobRequest(name=name))),
         await refused(stub.CancelJob(CancelJobRequest(name=name))),
         await refused(stub.CancelJob(CancelJobRequest(name=name, etag='"1"'))),
+        await refused(stub.PauseJob(PauseJobRequest(name=name))),
+        await refused(stub.ResumeJob(ResumeJobRequest(name=name))),
         await refused(stub.ExplainJob(ExplainJobRequest(name=name))),
         await refused(_first(responses(stub.WatchJob(WatchJobRequest(name=name))))),
         await refused(_first(responses(stub.WatchJob(WatchJobRequest(name=name, resume_token="x"))))),

@@ -156,6 +156,8 @@ async def test_a_running_job_is_stopped_and_then_cancelled(world: Deployment) ->
     async with world.host() as host:
         job_id = await world.submit()
         order = await host.next_order()
+        # Before the scheduler knows that the host has begun it, a cancellation takes the order back at once.
+        await host.heard()
         await world.cancel(job_id)
         stop = await host.next_stop()
 

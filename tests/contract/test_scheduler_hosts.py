@@ -36,8 +36,9 @@ async def test_hosts_are_written_down_and_told_of(world: Deployment) -> None:
         host.fall_silent()
         await eventually(lambda: is_lost(world, "anton"), timeout_seconds=LEASE_SECONDS + 3)
 
+    stay = f"anton:boot-1:{seen.join_time.ToMilliseconds()}"
     events = [(what, message_id) for what, message_id in await world.events() if message_id.startswith("anton")]
-    assert events == [("joined", "anton:boot-1:joined"), ("lost", "anton:boot-1:lost")]
+    assert events == [("joined", f"{stay}:joined"), ("lost", f"{stay}:lost")]
 
 
 async def has_record_with(world: Deployment, host_id: str, *, num_running: int) -> Host | None:

@@ -89,7 +89,7 @@ class AttemptSession:
 
     def step(self, title: str, phase: Phase) -> None:
         """Begin the next numbered step."""
-        self.check_stop()
+        self._check_stop_before(phase)
         self._num_titles += 1
         self.log("info", f"Step {self._num_titles}: {title}")
         self._enter(phase)
@@ -125,7 +125,13 @@ class AttemptSession:
 
     def check_stop(self) -> None:
         """Raise StopRequested when the attempt has been told to stop."""
-        self.attempt.token.check()
+        if self.attempt.token.reason is not None:
+            self._check_stop_before(self._phase)
+
+    def _check_stop_before(self, phase: Phase) -> None:
+        # There is no later step from which a paused attempt could go on: it would train all of it again.
+        if not (self.attempt.token.reason == "PAUSE" and phase.is_after_training):
+            self.attempt.token.check()
 
     def _enter(self, phase: Phase) -> None:
         if phase != self._phase:

@@ -8,7 +8,7 @@ from headway.contract.limits import LOG_MESSAGE_MAX_CHARACTERS
 from headway.contract.recipes import FailureClass, RecipeFailure, StopRequested
 from headway.runtime.clock import Clock
 from headway.runtime.redaction import Redactor
-from trainer_host.child_messages import Failed, Log, Stopped
+from trainer_host.child_messages import Failed, Log, LogLevel, Stopped
 from trainer_host.executor.attempts import Attempt
 from trainer_host.executor.training import Executor, Outcome
 from trainer_host.reports import Report
@@ -35,7 +35,9 @@ class OutcomeExecutor:
             return self._inner.execute(attempt, report)
         except StopRequested:
             # The token's reason, since a second wish may have overruled the one that was raised.
-            return Stopped(reason=attempt.token.reason or "CANCEL", step=attempt.num_steps_done)
+            why = attempt.token.reason or "CANCEL"
+            self._log(report, f"stopped after {attempt.num_steps_done} steps: {why}", level="info")
+            return Stopped(reason=why, step=attempt.num_steps_done)
         except Exception as error:  # noqa: BLE001 - the attempt fails, and the child says why before it ends
             failure_class, reason, message = classify(error)
             if reason == "INTERNAL":
@@ -46,10 +48,10 @@ class OutcomeExecutor:
                 failure_class=failure_class.value, reason=reason, message=message, step=attempt.num_steps_done
             )
 
-    def _log(self, report: Report, text: str) -> None:
+    def _log(self, report: Report, text: str, *, level: LogLevel = "error") -> None:
         # The end of a traceback says more than its beginning.
         message = self._redactor.clean(text)[-LOG_MESSAGE_MAX_CHARACTERS:]
-        report.log(Log(time=self._clock.now().timestamp(), level="error", message=message))
+        report.log(Log(time=self._clock.now().timestamp(), level=level, message=message))
 
 
 def classify(error: Exception) -> tuple[FailureClass, str, str]:

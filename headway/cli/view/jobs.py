@@ -47,8 +47,8 @@ def state_style(state: str) -> str:
 
 
 def progress_cell(job: Job) -> str:
-    """How far a running job is; why a queued one waits is too long for a table."""
-    if job.state != JobState.JOB_STATE_RUNNING:
+    """How far a job is that a host works on; why another one waits is too long for a table."""
+    if job.state not in (JobState.JOB_STATE_RUNNING, JobState.JOB_STATE_PAUSING):
         return "-"
     if job.progress.total_steps:
         return f"{100 * job.progress.step // job.progress.total_steps}%"

@@ -8,10 +8,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from headway.cli.global_options import headway
 from headway.cli.view.jobs import job_id, phase_word, state_style, transition_line
 from headway.cli.view.words import duration_text, number_text, sparkline
-from headway.contract.states import is_terminal, state_name
-from headway.v1.jobs_pb2 import Job, Progress
+from headway.contract.states import is_held, is_terminal, state_name
+from headway.v1.jobs_pb2 import JOB_STATE_PAUSED, Job, Progress
 from headway.v1.jobs_service_pb2 import WatchJobResponse
 
 _MAX_LOSSES = 400
@@ -41,7 +42,7 @@ class Follower:
             case "change":
                 progress = self.job.progress
                 self.job = message.change.job
-                if not self.job.HasField("progress"):
+                if not self.job.HasField("progress") and progress.attempt == self.job.attempt:
                     self.job.progress.CopyFrom(progress)
                 return self._new_lines(message.change.job)
             case "progress":
@@ -64,7 +65,10 @@ class Follower:
     def _new_lines(self, job: Job) -> list[str]:
         new = [one for one in job.transitions if one.number > self.told]
         self.told = max((one.number for one in new), default=self.told)
-        return [transition_line(one) for one in new]
+        lines = [transition_line(one) for one in new]
+        if new and job.state == JOB_STATE_PAUSED:
+            lines.append(f"          {job.wait_reason}: {headway()} jobs resume {job_id(job.name)}")
+        return lines
 
 
 def draw(follower: Follower) -> RenderableType:
@@ -72,7 +76,7 @@ def draw(follower: Follower) -> RenderableType:
     job = follower.job
     state = state_name(job.state)
     head = Text.assemble((job_id(job.name), "bold"), "  ", (state, state_style(state)), "  ", _where(job))
-    return head if follower.is_over or not job.progress.step else Group(head, _bar(follower))
+    return Group(head, _bar(follower)) if is_held(job.state) and job.progress.step else head
 
 
 def plain_line(follower: Follower) -> str:

@@ -22,6 +22,8 @@ from headway.v1.jobs_service_pb2 import (
     GetJobRequest,
     ListJobsRequest,
     ListJobsResponse,
+    PauseJobRequest,
+    ResumeJobRequest,
     TailLogsRequest,
     TailLogsResponse,
     WatchJobRequest,
@@ -92,6 +94,12 @@ class ScriptedJobs(JobServiceServicer):
         raise NotImplementedError
 
     async def CancelJob(self, request: CancelJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+    async def PauseJob(self, request: PauseJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+    async def ResumeJob(self, request: ResumeJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
         raise NotImplementedError
 
     async def ExplainJob(self, request: ExplainJobRequest, context: object) -> ExplainJobResponse:  # noqa: N802 - gRPC's name

@@ -3,6 +3,8 @@ import pytest
 from headway.client import Patience, RemoteError
 from headway.contract.errors import Code
 from headway.v1.jobs_pb2 import (
+    JOB_STATE_PAUSED,
+    JOB_STATE_PAUSING,
     JOB_STATE_QUEUED,
     JOB_STATE_RUNNING,
     JOB_STATE_SUCCEEDED,
@@ -128,3 +130,17 @@ async def test_waiting_returns_the_job_as_it_ended() -> None:
     )
     async with scripted(jobs, InstantClock()) as client:
         assert (await client.jobs.wait(JOB)).state == JOB_STATE_SUCCEEDED
+
+
+async def test_waiting_ends_at_what_was_asked_for_or_at_the_end_of_the_job() -> None:
+    def scripts(*told: WatchJobResponse) -> ScriptedJobs:
+        return ScriptedJobs([list(told)], job=Job(name=JOB, state=JOB_STATE_PAUSING))
+
+    for jobs, expected in (
+        (scripts(snapshot(JOB_STATE_PAUSING, "1"), change(3, JOB_STATE_PAUSED, "2")), JOB_STATE_PAUSED),
+        (scripts(snapshot(JOB_STATE_PAUSED, "1")), JOB_STATE_PAUSED),
+        (scripts(snapshot(JOB_STATE_PAUSING, "1"), change(3, JOB_STATE_SUCCEEDED, "2")), JOB_STATE_SUCCEEDED),
+    ):
+        async with scripted(jobs, InstantClock()) as client:
+            found = await client.jobs.wait(JOB, until=lambda job: job.state == JOB_STATE_PAUSED)
+            assert found.state == expected

@@ -53,6 +53,7 @@ def test_held_and_terminal_states_are_apart() -> None:
 def test_wishes_are_the_only_events_that_nobody_outside_hears() -> None:
     assert {event for event in Event if outward_event(event) is None} == {
         Event.PAUSE_REQUESTED,
+        Event.RESUME_REQUESTED,
         Event.CANCEL_REQUESTED,
     }
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from headway.contract.errors import AlreadySaved, HeadwayError, InvalidTransition, JobCancelled, StaleAttempt
 from headway.contract.host_facts import HostFacts
 from headway.contract.limits import ATTEMPTS_KEPT, LOSSES_MAX, TRANSITIONS_KEPT
+from headway.contract.pausing import request_pause, request_resume
 from headway.contract.states import is_terminal
 from headway.contract.times import moment
 from headway.contract.transitions import (
@@ -18,6 +19,7 @@ from headway.contract.transitions import (
     commit_result,
     committed_digest,
     confirm_cancelled,
+    confirm_paused,
     fail_attempt,
     lose_attempt,
     request_cancel,
@@ -35,7 +37,6 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_EVAL_FAILED,
     JOB_STATE_FAILED,
     JOB_STATE_PAUSED,
-    JOB_STATE_PAUSING,
     JOB_STATE_QUEUED,
     JOB_STATE_RUNNING,
     JOB_STATE_SUCCEEDED,
@@ -71,9 +72,9 @@ def a_running(spec: JobSpec | None = None) -> JobRecord:
     return claim(a_queued(spec), host=HOST, mode=EXECUTION_MODE_LOCAL, fallback_reason="", now=NOW)
 
 
-def a_pausing() -> JobRecord:
-    record = a_running()
-    record.job.state = JOB_STATE_PAUSING
+def a_pausing(spec: JobSpec | None = None) -> JobRecord:
+    record = request_pause(a_running(spec), message="for the night", now=NOW)
+    assert record is not None
     return record
 
 
@@ -251,8 +252,62 @@ def test_the_failure_or_loss_of_a_job_being_cancelled_cancels_it() -> None:
     assert lose_attempt(record, attempt=1, now=NOW).job.state == JOB_STATE_CANCELLED
 
 
-def test_the_loss_of_a_job_being_paused_pauses_it() -> None:
-    assert lose_attempt(a_pausing(), attempt=1, now=NOW).job.state == JOB_STATE_PAUSED
+def test_the_loss_or_transient_failure_of_a_job_being_paused_pauses_it_and_costs_no_retry() -> None:
+    without_retries = JobSpec(policies=Policies(retry_max=0))
+    lost = lose_attempt(a_pausing(without_retries), attempt=1, now=NOW)
+    failed = fail_attempt(a_pausing(without_retries), attempt=1, failure=a_failure(), now=NOW)
+    assert lost.job.state == failed.job.state == JOB_STATE_PAUSED
+    assert (lost.num_losses, failed.num_transient_failures) == (0, 0)
+    assert (lost.job.transitions[-1].reason, failed.job.transitions[-1].reason) == ("HOST_LOST", "CHILD_DIED")
+
+
+@pytest.mark.parametrize("failure_class", [FAILURE_CLASS_USER_INPUT, FAILURE_CLASS_FATAL])
+def test_a_failure_that_no_retry_can_help_ends_a_job_being_paused(failure_class: "FailureClass.ValueType") -> None:
+    record = fail_attempt(a_pausing(), attempt=1, failure=a_failure(failure_class), now=NOW)
+    assert record.job.state == JOB_STATE_FAILED
+
+
+def test_a_result_wins_over_a_pause_and_the_history_says_so() -> None:
+    """P8: what is finished is not thrown away for a pause."""
+    record = commit_result(a_pausing(), host="hosts/a", result=a_result(), now=NOW)
+    assert record.job.state == JOB_STATE_SUCCEEDED
+    told = record.job.transitions[-1]
+    assert (told.reason, told.message) == ("FINISHED_FIRST", "it finished before it could be paused")
+
+
+def test_a_result_of_a_paused_attempt_is_stale() -> None:
+    """P9: the next attempt starts anew, so nothing that the paused one still sends may count."""
+    paused = confirm_paused(a_pausing(), attempt=1, now=NOW)
+    with pytest.raises(StaleAttempt):
+        commit_result(paused, host="hosts/a", result=a_result(), now=NOW)
+
+
+def test_a_cancellation_wins_over_a_pause() -> None:
+    """P21, in either order: while it is pausing, when the host says that it paused, and when it is paused."""
+    cancelling = request_cancel(a_pausing(), message="enough", now=NOW)
+    assert cancelling is not None
+    assert cancelling.job.state == JOB_STATE_CANCELLING
+    assert confirm_paused(cancelling, attempt=1, now=NOW).job.state == JOB_STATE_CANCELLED
+    paused = request_cancel(confirm_paused(a_pausing(), attempt=1, now=NOW), message="enough", now=NOW)
+    assert paused is not None
+    assert paused.job.state == JOB_STATE_CANCELLED
+
+
+def test_a_late_word_of_a_paused_attempt_does_not_touch_the_next_one() -> None:
+    """P9: attempt 1 says that it paused when attempt 2 runs, and even when attempt 2 is to be paused itself."""
+    again = request_resume(confirm_paused(a_pausing(), attempt=1, now=NOW), message="", now=NOW)
+    assert again is not None
+    second = claim(again, host=HOST, mode=EXECUTION_MODE_LOCAL, fallback_reason="", now=NOW)
+    pausing = request_pause(second, message="", now=NOW)
+    assert pausing is not None
+    for record in (again, second, pausing):
+        with pytest.raises(StaleAttempt):
+            confirm_paused(record, attempt=1, now=NOW)
+
+
+def test_a_pause_that_nobody_asked_for_is_not_confirmed() -> None:
+    with pytest.raises(InvalidTransition):
+        confirm_paused(a_running(), attempt=1, now=NOW)
 
 
 def test_times_never_go_backwards() -> None:
@@ -263,7 +318,9 @@ def test_times_never_go_backwards() -> None:
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["claim", "cancel", "confirm", "commit", "checkpoint", "fail", "lose"]),
+        st.sampled_from(
+            ["claim", "cancel", "confirm", "commit", "checkpoint", "fail", "lose", "pause", "resume", "confirm_pause"]
+        ),
         st.integers(1, 3),
         st.integers(-5, 5),
     ),
@@ -271,13 +328,18 @@ OPERATIONS = st.lists(
 )
 
 
+WISHES = {"cancel": request_cancel, "pause": request_pause, "resume": request_resume}
+
+
 def apply(record: JobRecord, operation: str, attempt: int, now: datetime) -> JobRecord:
     host = record.job.host or "hosts/a"
     match operation:
         case "claim":
             return claim(record, host=HOST, mode=EXECUTION_MODE_LOCAL, fallback_reason="", now=now)
-        case "cancel":
-            return request_cancel(record, message="", now=now) or record
+        case "cancel" | "pause" | "resume":
+            return WISHES[operation](record, message="", now=now) or record
+        case "confirm_pause":
+            return confirm_paused(record, attempt=attempt, now=now)
         case "confirm":
             return confirm_cancelled(record, attempt=attempt, now=now)
         case "commit":

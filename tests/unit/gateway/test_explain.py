@@ -11,6 +11,7 @@ from gateway.explain import Explainer
 from gateway.projection.view import Projection
 from headway.contract.errors import Code, NotFound
 from headway.contract.host_facts import HostFacts
+from headway.contract.pausing import request_pause
 from headway.contract.transitions import fail_attempt
 from headway.runtime.remote_error import RemoteError
 from headway.testing.clock import ManualClock
@@ -101,6 +102,12 @@ async def test_a_failed_job_is_explained_by_its_failure(
 async def test_a_running_job_names_its_host(bucket: Bucket, projection: Projection, clock: ManualClock) -> None:
     bucket.claim()
     assert (await explained(bucket, projection, clock, FakeScheduler())).summary == "RUNNING; attempt 1 on hosts/local"
+
+
+async def test_a_paused_job_says_who_it_waits_for(bucket: Bucket, projection: Projection, clock: ManualClock) -> None:
+    bucket.change(lambda record: request_pause(record, message="for the night", now=NOW))
+    found = await explained(bucket, projection, clock, FakeScheduler())
+    assert found.summary == "PAUSED: it waits to be resumed (for the night); it had not begun"
 
 
 async def test_a_forbidden_job_is_not_explained_p29(bucket: Bucket, projection: Projection, clock: ManualClock) -> None:

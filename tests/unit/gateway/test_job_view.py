@@ -7,8 +7,9 @@ import pytest
 from gateway.job_view import JobViews, wait_reason
 from gateway.watch_hub import WatchHub
 from headway.contract.host_facts import HostFacts
+from headway.contract.pausing import request_pause
 from headway.contract.times import timestamp
-from headway.contract.transitions import claim, request_cancel
+from headway.contract.transitions import claim, confirm_paused, request_cancel
 from headway.testing.clock import ManualClock
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import Failure, Progress
@@ -68,10 +69,14 @@ def test_a_shared_record_is_not_changed(views: JobViews) -> None:
     assert record.SerializeToString(deterministic=True) == before
 
 
-def test_progress_is_shown_for_the_current_attempt_of_a_running_job_only(views: JobViews, hub: WatchHub) -> None:
+def test_progress_is_shown_for_the_current_attempt_of_a_job_at_work_only(views: JobViews, hub: WatchHub) -> None:
     record = running()
     hub.saw_progress(record.job.name.rpartition("/")[2], Progress(attempt=1, step=5))
     assert views.copy_of(record, 1).progress.step == 5
+    pausing = request_pause(record, message="", now=NOW)
+    assert pausing is not None
+    assert views.copy_of(pausing, 1).progress.step == 5
+    assert not views.copy_of(confirm_paused(pausing, attempt=1, now=NOW), 1).HasField("progress")
     record.job.attempt = 2
     assert not views.copy_of(record, 1).HasField("progress")
     cancelled = request_cancel(record, message="", now=NOW)

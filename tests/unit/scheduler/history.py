@@ -5,21 +5,29 @@ What must never happen is in `check`; `settle` is what must happen in the end.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from headway.contract import transitions
 from headway.contract.errors import HeadwayError, JobCancelled, StaleAttempt
+from headway.contract.pausing import request_pause, request_resume
 from headway.contract.states import is_held, is_terminal
 from headway.testing.builders import A_MOMENT, a_host, a_record, a_spec
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, JobSpec, Policies
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_CANCELLED,
     ATTEMPT_OUTCOME_FAILED,
+    ATTEMPT_OUTCOME_LOST,
+    ATTEMPT_OUTCOME_PAUSED,
     ATTEMPT_OUTCOME_SUCCEEDED,
     ATTEMPT_OUTCOME_UNSPECIFIED,
+    DESIRED_STATE_PAUSE,
+    DESIRED_STATE_RUN,
     FAILURE_CLASS_TRANSIENT,
+    JOB_STATE_PAUSED,
     JOB_STATE_QUEUED,
+    JOB_STATE_RUNNING,
     JOB_STATE_SUCCEEDED,
     AttemptOutcome,
     JobResult,
@@ -74,7 +82,8 @@ class SimulatedHost:
             if key in self.attempts and stop.reason == stop.REASON_STALE:
                 del self.attempts[key]
             elif self.attempts.get(key) == 0:
-                self.attempts[key] = ATTEMPT_OUTCOME_CANCELLED
+                is_pause = stop.reason == stop.REASON_PAUSE
+                self.attempts[key] = ATTEMPT_OUTCOME_PAUSED if is_pause else ATTEMPT_OUTCOME_CANCELLED
 
 
 class History:
@@ -114,6 +123,20 @@ class History:
         if changed is not None:
             self._write(job_id, changed)
         self.acknowledged_cancels.add(job_id)
+
+    def pause(self, job_id: str) -> None:
+        self._wish(job_id, lambda record: request_pause(record, message="", now=self.now().time))
+
+    def resume(self, job_id: str) -> None:
+        self._wish(job_id, lambda record: request_resume(record, message="", now=self.now().time))
+
+    def _wish(self, job_id: str, wish: Callable[[JobRecord], JobRecord | None]) -> None:
+        try:
+            changed = wish(self.records[job_id][1])
+        except HeadwayError:
+            return
+        if changed is not None:
+            self._write(job_id, changed)
 
     def commit(self, host: SimulatedHost, key: AttemptKey) -> None:
         """The gateway hears of a result; a stale or cancelled one changes nothing."""
@@ -208,11 +231,22 @@ class History:
             self.over[job_id] = state
             if job_id in self.acknowledged_cancels:
                 assert state != JOB_STATE_SUCCEEDED, "an acknowledged cancel never turns into success"
+            self._check_pause(record)
         assert all(count == 1 for count in self.claims.values()), "an attempt number never repeats"
         held = {job.key for job in snapshot.held}
         assert held == set(snapshot.lease_ends), "each held attempt has exactly one lease, and nothing else has one"
         assert len({job_id for job_id, _ in snapshot.lease_ends}) == len(held), "no job has two leases"
         self._check_capacity()
+
+    def _check_pause(self, record: JobRecord) -> None:
+        job = record.job
+        if job.state == JOB_STATE_PAUSED:
+            assert job.desired == DESIRED_STATE_PAUSE, "a job that is to run is never left paused"
+            assert not job.host, "no host holds a paused job"
+        if job.state in (JOB_STATE_QUEUED, JOB_STATE_RUNNING):
+            assert job.desired == DESIRED_STATE_RUN, "a job that is to be paused never waits for a host or runs"
+        spent = sum(attempt.outcome in (FAILED, ATTEMPT_OUTCOME_LOST) for attempt in job.attempts)
+        assert record.num_transient_failures + record.num_losses <= spent, "a pause uses up no budget"
 
     def _check_capacity(self) -> None:
         running = Counter(job.host for job in self.view.snapshot().held)
@@ -228,6 +262,8 @@ class History:
         self.join("anton", 4)
         for host in self.hosts.values():
             host.is_up = True
+        for job_id in self.records:
+            self.resume(job_id)
         for _ in range(400):
             for host in self.hosts.values():
                 self.beat(host)
@@ -252,7 +288,7 @@ def is_waiting(record: JobRecord) -> bool:
     return record.job.state == JOB_STATE_QUEUED or is_held(record.job.state)
 
 
-FAILED, SUCCEEDED = ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_SUCCEEDED
+FAILED, SUCCEEDED, PAUSED = ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_SUCCEEDED, ATTEMPT_OUTCOME_PAUSED
 
 
 def _id(name: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from headway.contract import transitions
 from headway.contract.host_facts import facts_of
+from headway.contract.pausing import request_pause
 from headway.contract.subjects import JOBS
 from headway.runtime.bus_errors import MessageTooLarge
 from headway.runtime.records import Stored
@@ -15,14 +16,16 @@ from headway.v1.jobs_pb2 import (
     FAILURE_CLASS_TRANSIENT,
     FAILURE_CLASS_USER_INPUT,
     JOB_STATE_CANCELLED,
+    JOB_STATE_CANCELLING,
     JOB_STATE_FAILED,
+    JOB_STATE_PAUSED,
     JOB_STATE_QUEUED,
     JOB_STATE_RUNNING,
     Failure,
 )
 from headway.v1.records_pb2 import JobRecord
 from scheduler.apply import Applier, next_record
-from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
 from scheduler.snapshot import AttemptEnd
 from tests.unit.scheduler.stage import Stage, a_stage
 
@@ -195,6 +198,31 @@ def test_a_cancellation_is_confirmed() -> None:
     assert changed is not None
     assert changed.job.state == JOB_STATE_CANCELLED
     assert changed.job.transitions[-1].message == "enough"
+
+
+def test_a_pause_is_confirmed() -> None:
+    pausing = request_pause(a_claimed_record(), message="for the night", now=A_MOMENT)
+    assert pausing is not None
+    changed = next_record(pausing, ConfirmPaused("j", 1), now=A_MOMENT, clean=str)
+
+    assert changed is not None
+    assert changed.job.state == JOB_STATE_PAUSED
+    assert changed.job.transitions[-1].message == "for the night"
+
+
+async def test_a_cancellation_that_comes_between_a_pass_and_its_writes_wins_over_the_pause() -> None:
+    """P21: the pass saw a host that had paused; by the time of the write the caller has cancelled."""
+    stage = await a_stage()
+    pausing = request_pause(a_claimed_record(), message="", now=A_MOMENT)
+    assert pausing is not None
+    job_id = await stage.store(pausing)
+    plan = Plan(endings=(ConfirmPaused(job_id, 1),))
+    await stage.records.change(job_id, lambda r: transitions.request_cancel(r, message="", now=A_MOMENT))
+
+    assert await stage.applier.apply(plan), "the write loses the race, and the winner is taken in"
+    assert (await stage.job(job_id)).state == JOB_STATE_CANCELLING
+    assert await stage.applier.apply(plan), "the same plan once more, now on what the caller wants"
+    assert (await stage.job(job_id)).state == JOB_STATE_CANCELLED
 
 
 def test_a_host_s_words_are_cleaned_before_they_are_recorded() -> None:

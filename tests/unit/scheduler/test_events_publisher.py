@@ -5,19 +5,26 @@ from datetime import timedelta
 import pytest
 
 from headway.contract import transitions
+from headway.contract.cloud_events import as_written
 from headway.contract.errors import StoreUnavailable
 from headway.contract.subjects import EVENTS, JOBS
 from headway.runtime.bus_errors import MessageTooLarge
 from headway.runtime.feeds import Message, PoisonMessage
-from headway.testing.builders import A_MOMENT, a_claimed_record, a_record
+from headway.runtime.redaction import Redactor
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_record, a_spec
+from headway.v1.jobs_pb2 import FAILURE_CLASS_USER_INPUT, Failure
 from headway.v1.records_pb2 import JobRecord
 from scheduler import events_publisher
 from scheduler.events_publisher import EventsPublisher, due_events
 from tests.unit.scheduler.stage import Stage, a_stage, running
 
 
+def a_publisher(stage: Stage) -> EventsPublisher:
+    return EventsPublisher(stage.bus, stage.clock, clean=Redactor().clean)
+
+
 def numbers(record: JobRecord, cursor: int = 0, days: int = 0) -> list[int]:
-    return [number for number, _ in due_events(record, cursor, now=A_MOMENT + timedelta(days=days))]
+    return [number for number, _ in due_events(record, cursor, now=A_MOMENT + timedelta(days=days), clean=as_written)]
 
 
 def cancelled(record: JobRecord) -> JobRecord:
@@ -73,7 +80,7 @@ def a_message(key: str, data: bytes, stage: Stage, *, is_deleted: bool = False) 
 
 async def test_a_job_is_told_from_its_records() -> None:
     stage = await a_stage()
-    publisher = EventsPublisher(stage.bus, stage.clock)
+    publisher = a_publisher(stage)
     record = a_record()
     job_id = await hand_over(stage, publisher, record)
     claimed = a_claimed_record(record)
@@ -90,7 +97,7 @@ async def test_a_job_is_told_from_its_records() -> None:
 
 async def test_the_body_is_a_cloud_event_of_the_same_id() -> None:
     stage = await a_stage()
-    job_id = await hand_over(stage, EventsPublisher(stage.bus, stage.clock), a_record())
+    job_id = await hand_over(stage, a_publisher(stage), a_record())
 
     (message,) = await stage.messages(EVENTS)
     event = json.loads(message.data)
@@ -101,10 +108,10 @@ async def test_nothing_is_published_twice_long_after_a_restart() -> None:
     """The server remembers message ids for minutes; the stream itself remembers for as long as it keeps events."""
     stage = await a_stage()
     record = cancelled(a_claimed_record())
-    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), record)
+    await hand_over(stage, a_publisher(stage), record)
     await stage.clock.advance(EVENTS.duplicate_window.total_seconds() * 3)
 
-    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), record)
+    await hand_over(stage, a_publisher(stage), record)
 
     assert len(await published(stage)) == 3
 
@@ -112,17 +119,17 @@ async def test_nothing_is_published_twice_long_after_a_restart() -> None:
 async def test_a_publisher_that_died_halfway_goes_on_where_it_was() -> None:
     stage = await a_stage()
     record = cancelled(a_claimed_record())
-    first = next(event for _, event in due_events(record, 0, now=A_MOMENT))
+    first = next(event for _, event in due_events(record, 0, now=A_MOMENT, clean=as_written))
     await stage.bus.publish(first.subject, first.body, message_id=first.message_id)
 
-    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), record)
+    await hand_over(stage, a_publisher(stage), record)
 
     assert [event for event, _ in await published(stage)] == ["queued", "started", "cancelled"]
 
 
 async def test_an_error_halfway_makes_it_look_again_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = await a_stage()
-    publisher = EventsPublisher(stage.bus, stage.clock)
+    publisher = a_publisher(stage)
     record = a_record()
     await hand_over(stage, publisher, record)
     publish = stage.bus.publish
@@ -143,15 +150,35 @@ async def test_an_error_halfway_makes_it_look_again_where_it_is(monkeypatch: pyt
     assert [event for event, _ in await published(stage)] == ["queued", "started", "cancelled"]
 
 
+async def test_no_secret_and_no_path_leaves_in_an_event() -> None:
+    """F-5, P30: planted in a name, in a caller's words and in an error."""
+    stage = await a_stage()
+    path = "/" + "home/u/corpus/x.txt"
+    planted = f"key hw_live_0123456789abcdef in {path}"
+    record = a_claimed_record(a_record(a_spec(display_name=planted)))
+    failure = Failure(failure_class=FAILURE_CLASS_USER_INPUT, reason="BAD_ROW", message=planted)
+    await hand_over(
+        stage, a_publisher(stage), transitions.fail_attempt(record, attempt=1, failure=failure, now=A_MOMENT)
+    )
+    cancelling = transitions.request_cancel(a_record(), message=planted, now=A_MOMENT)
+    assert cancelling is not None
+    await hand_over(stage, a_publisher(stage), cancelling)
+
+    bodies = [message.data for message in await stage.messages(EVENTS)]
+    assert len(bodies) == 5
+    assert [body for body in bodies if b"hw_live_" in body or path.encode() in body] == []
+    assert sum(b"key hw_<redacted> in <path>" in body for body in bodies) == 3
+
+
 async def test_garbage_is_poison() -> None:
     stage = await a_stage()
     with pytest.raises(PoisonMessage):
-        await EventsPublisher(stage.bus, stage.clock).publish_due(a_message("garbage", b"\xff", stage))
+        await a_publisher(stage).publish_due(a_message("garbage", b"\xff", stage))
 
 
 async def test_a_deletion_tells_nothing() -> None:
     stage = await a_stage()
-    await EventsPublisher(stage.bus, stage.clock).publish_due(a_message("gone", b"", stage, is_deleted=True))
+    await a_publisher(stage).publish_due(a_message("gone", b"", stage, is_deleted=True))
 
     assert await published(stage) == []
 
@@ -166,7 +193,7 @@ async def test_an_event_that_is_too_large_holds_up_nothing(monkeypatch: pytest.M
         return await publish(subject, data, message_id=message_id, headers=headers)
 
     monkeypatch.setattr(stage.bus, "publish", refuse_the_first)
-    await hand_over(stage, EventsPublisher(stage.bus, stage.clock), a_claimed_record())
+    await hand_over(stage, a_publisher(stage), a_claimed_record())
 
     assert [event for event, _ in await published(stage)] == ["started"]
 
@@ -174,7 +201,7 @@ async def test_an_event_that_is_too_large_holds_up_nothing(monkeypatch: pytest.M
 async def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events_publisher, "_CURSORS_KEPT", 1)
     stage = await a_stage()
-    publisher = EventsPublisher(stage.bus, stage.clock)
+    publisher = a_publisher(stage)
     first, second = a_record(), a_record()
     for record in (first, second, first, second):
         await hand_over(stage, publisher, record)
@@ -184,7 +211,7 @@ async def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_the_loop_publishes_what_is_stored_and_sets_garbage_aside() -> None:
     stage = await a_stage()
-    async with running(EventsPublisher(stage.bus, stage.clock).run):
+    async with running(a_publisher(stage).run):
         await stage.bus.publish(f"{JOBS.prefix}garbage", b"\xff")
         await stage.store(a_record())
         await stage.clock.advance(1.0)

@@ -1,9 +1,10 @@
 from datetime import timedelta
 
 from headway.contract import transitions
+from headway.contract.pausing import request_pause, request_resume
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST
-from headway.v1.jobs_pb2 import DESIRED_STATE_CANCEL, FAILURE_CLASS_USER_INPUT, JOB_STATE_PAUSED, Failure, Job
+from headway.v1.jobs_pb2 import DESIRED_STATE_CANCEL, FAILURE_CLASS_USER_INPUT, Failure, Job
 from headway.v1.jobs_service_pb2 import ExplainJobResponse
 from scheduler.explain import explain_queued, explain_settled
 from scheduler.snapshot import HostView, QueuedJob, Snapshot
@@ -113,9 +114,19 @@ def test_a_job_that_is_over_says_why() -> None:
     assert explain_settled(failed.job, now=A_MOMENT).effective_priority == 0.0
 
 
-def test_a_paused_job_waits_for_a_caller() -> None:
-    job = a_record(a_spec(priority=5)).job
-    job.state = JOB_STATE_PAUSED
+def test_a_paused_job_waits_to_be_resumed_and_says_what_it_keeps() -> None:
+    paused = request_pause(a_record(a_spec(priority=5)), message="for the night", now=A_MOMENT)
+    assert paused is not None
 
-    assert settled(job) == "PAUSED: it waits for a caller"
-    assert explain_settled(job, now=A_MOMENT).effective_priority == 5.0
+    assert settled(paused.job) == "PAUSED: it waits to be resumed (for the night); it had not begun"
+    assert explain_settled(paused.job, now=A_MOMENT).effective_priority == 5.0
+
+
+def test_a_pausing_job_says_what_it_waits_for_and_what_comes_then() -> None:
+    pausing = request_pause(a_claimed_record(), message="", now=A_MOMENT)
+    assert pausing is not None
+    resumed = request_resume(pausing, message="", now=A_MOMENT)
+    assert resumed is not None
+
+    assert settled(pausing.job).endswith("in mode local; once its host has stopped it, it is paused")
+    assert settled(resumed.job).endswith("; once its host has stopped it, it is queued again, since it was resumed")

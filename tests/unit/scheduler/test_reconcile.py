@@ -18,7 +18,7 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_PAUSING,
     AttemptOutcome,
 )
-from scheduler.plan import CancelQueued, Claim, ConfirmCancelled, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
 from scheduler.reconcile import MAX_CLAIMS, MAX_ENDINGS, next_look, reconcile
 from scheduler.snapshot import HostView, Snapshot
 from tests.unit.scheduler.views import a_demand, a_held, a_queued, a_view, an_end
@@ -203,6 +203,60 @@ def test_a_cancellation_of_a_lost_host_s_attempt_ends_with_the_lease() -> None:
     (ending,) = reconcile(Snapshot(held=[job], lease_ends={job.key: NOW}), NOW).endings
 
     assert isinstance(ending, LoseAttempt)
+
+
+def pausing(view: HostView) -> Snapshot:
+    job = a_held(state=JOB_STATE_PAUSING)
+    return Snapshot(held=[job], hosts=[view], lease_ends={job.key: NOW + 1})
+
+
+def test_a_pause_is_confirmed_when_the_host_says_that_it_paused() -> None:
+    paused = a_view(ended=(an_end(outcome=ATTEMPT_OUTCOME_PAUSED),))
+
+    assert reconcile(pausing(paused), NOW).endings == (ConfirmPaused("j1", 1),)
+
+
+def test_a_pause_waits_for_the_host_that_runs_the_attempt_and_for_one_whose_stream_is_closed() -> None:
+    assert reconcile(pausing(a_view(reported=(("j1", 1),))), NOW) == Plan()
+    assert reconcile(pausing(a_view(connected=False)), NOW) == Plan()
+
+
+def test_a_pause_is_confirmed_when_the_host_does_not_run_the_attempt() -> None:
+    assert reconcile(pausing(a_view()), NOW).endings == (ConfirmPaused("j1", 1),)
+
+
+def test_a_result_wins_over_a_pause() -> None:
+    finished = a_view(ended=(an_end(outcome=ATTEMPT_OUTCOME_SUCCEEDED),))
+
+    assert reconcile(pausing(finished), NOW) == Plan()
+
+
+def test_a_failure_while_pausing_is_recorded_as_one() -> None:
+    assert reconcile(pausing(a_view(ended=(an_end(),))), NOW).endings == (FailAttempt("j1", 1, an_end()),)
+
+
+@pytest.mark.parametrize("outcome", [ATTEMPT_OUTCOME_CANCELLED, ATTEMPT_OUTCOME_PREEMPTED, ATTEMPT_OUTCOME_LOST])
+def test_an_attempt_that_ended_otherwise_while_pausing_says_how(outcome: "AttemptOutcome.ValueType") -> None:
+    (ending,) = reconcile(pausing(a_view(ended=(an_end(outcome=outcome),))), NOW).endings
+
+    assert isinstance(ending, LoseAttempt)
+    assert ending.reason == "HOST_GAVE_UP"
+
+
+def test_a_pausing_attempt_that_a_restarted_host_does_not_know_is_lost_as_such() -> None:
+    (ending,) = reconcile(pausing(a_view(forgotten=(("j1", 1),))), NOW).endings
+
+    assert isinstance(ending, LoseAttempt)
+    assert ending.reason == "HOST_RESTARTED"
+
+
+def test_the_pause_of_an_older_attempt_pauses_nothing() -> None:
+    """P9: a late report of attempt 1, while attempt 2 is to be paused and runs."""
+    job = a_held(attempt=2, state=JOB_STATE_PAUSING)
+    late = a_view(ended=(an_end(attempt=1, outcome=ATTEMPT_OUTCOME_PAUSED),), reported=(("j1", 1), ("j1", 2)))
+    snapshot = Snapshot(held=[job], hosts=[late], lease_ends={job.key: NOW + 1})
+
+    assert reconcile(snapshot, NOW) == Plan()
 
 
 def test_a_pausing_attempt_is_lost_with_its_lease_like_any_other() -> None:

@@ -14,7 +14,7 @@ from headway.v1.jobs_pb2 import AttemptOutcome
 from scheduler.placement import rooms_of
 from scheduler.reconcile import reconcile
 from scheduler.snapshot import Demand, HeldJob, HostView, QueuedJob, Snapshot
-from tests.unit.scheduler.history import FAILED, SUCCEEDED, History, SimulatedHost
+from tests.unit.scheduler.history import FAILED, PAUSED, SUCCEEDED, History, SimulatedHost
 from tests.unit.scheduler.views import a_held, a_queued, a_view
 
 HOST_IDS = st.sampled_from(["anton", "berta", "carl"])
@@ -45,6 +45,16 @@ class Scheduling(RuleBasedStateMachine):
     def cancel(self, index: int) -> None:
         self.world.cancel(sorted(self.world.records)[index % len(self.world.records)])
 
+    @precondition(lambda self: self.world.records)
+    @rule(index=INDEX)
+    def pause(self, index: int) -> None:
+        self.world.pause(sorted(self.world.records)[index % len(self.world.records)])
+
+    @precondition(lambda self: self.world.records)
+    @rule(index=INDEX)
+    def resume(self, index: int) -> None:
+        self.world.resume(sorted(self.world.records)[index % len(self.world.records)])
+
     @precondition(lambda self: self.world.hosts)
     @rule(index=INDEX, loses_the_answer=st.booleans())
     def beat(self, index: int, loses_the_answer: bool) -> None:
@@ -56,7 +66,7 @@ class Scheduling(RuleBasedStateMachine):
         self.world.deliver(self.pick(index))
 
     @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX, outcome=st.sampled_from([FAILED, SUCCEEDED]))
+    @rule(index=INDEX, outcome=st.sampled_from([FAILED, SUCCEEDED, PAUSED]))
     def finish(self, index: int, outcome: "AttemptOutcome.ValueType") -> None:
         self.world.finish(self.pick(index), outcome)
 

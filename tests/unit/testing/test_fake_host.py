@@ -210,3 +210,11 @@ async def test_it_beats_at_the_pace_that_it_is_told() -> None:
     async with a_stage() as (script, _):
         script.say()
         await eventually(lambda: len(script.heard) > 5, timeout_seconds=_BEAT.total_seconds() * 40)
+
+
+async def test_it_waits_for_the_answer_to_what_it_says_now() -> None:
+    async with a_stage() as (script, host):
+        with pytest.raises(TimeoutError):
+            await host.heard(timeout_seconds=0.1)
+        script.says.put_nowait(SynchronizeResponse(sequence=1000))
+        await host.heard()

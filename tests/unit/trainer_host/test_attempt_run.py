@@ -1,6 +1,7 @@
 import asyncio
 import errno
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import grpc.aio
@@ -27,10 +28,12 @@ from headway.v1.scheduler_service_pb2 import AttemptOrder, AttemptStop
 from tests.contract.fake_gateway import FakeGateway
 from tests.contract.host_process import toy_order
 from tests.unit.trainer_host.doubles import FakeChild
-from tests.unit.trainer_host.world import World, a_world, finish
+from tests.unit.trainer_host.world import STOP_LIMIT_SECONDS, World, a_world, finish
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.child_messages import Failed, Progress, RunAttempt, Stop, Stopped
 from trainer_host.child_messages import FailureClass as ChildFailureClass
+from trainer_host.child_translation import stop_message
+from trainer_host.stop_request import StopReason
 
 
 @pytest.fixture
@@ -164,6 +167,45 @@ async def test_a_child_that_does_not_stop_in_time_is_killed(world: World, order:
     child = await begun(world, order)
     world.apply(stop=(stop(order, AttemptStop.REASON_CANCEL),))
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_CANCELLED
+    assert child.returncode == -9
+
+
+async def test_a_paused_child_that_has_no_step_left_may_take_its_time(
+    world: World, order: AttemptOrder, gateway: FakeGateway
+) -> None:
+    """Killing it would throw away all that it has trained: it is given up only for a harder stop."""
+    child = await begun(world, order)
+    child.says.put_nowait(Progress(phase="EVALUATING", step=9, measure_time=1.0))
+    await eventually(lambda: gateway.progress)
+    world.apply(stop=(stop(order, AttemptStop.REASON_PAUSE),))
+    await asyncio.sleep(3 * STOP_LIMIT_SECONDS)
+    assert child.returncode is None
+    await finish(child)
+    assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
+    assert len(gateway.commits) == 1
+
+
+async def test_a_cancellation_after_a_pause_is_told_to_the_child_and_has_its_limit(
+    world: World, order: AttemptOrder, gateway: FakeGateway
+) -> None:
+    """P21."""
+    child = await begun(world, order)
+    child.says.put_nowait(Progress(phase="EVALUATING", step=9, measure_time=1.0))
+    await eventually(lambda: gateway.progress)
+    for reason in (AttemptStop.REASON_PAUSE, AttemptStop.REASON_CANCEL):
+        world.apply(stop=(stop(order, reason),))
+        await eventually(partial(child.heard.__contains__, stop_message(StopReason.of(stop(order, reason)))))
+    assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_CANCELLED
+    assert child.returncode == -9
+    assert gateway.commits == []
+
+
+async def test_a_paused_child_that_still_trains_and_does_not_stop_is_killed(world: World, order: AttemptOrder) -> None:
+    child = await begun(world, order)
+    child.says.put_nowait(Progress(phase="TRAINING", step=9, measure_time=1.0))
+    world.apply(stop=(stop(order, AttemptStop.REASON_PAUSE),))
+    report = await world.report_when_over(AttemptKey.of(order))
+    assert (report.outcome, report.step) == (ATTEMPT_OUTCOME_PAUSED, 9)
     assert child.returncode == -9
 
 

@@ -39,6 +39,7 @@ from trainer_host.uploads import Uploads
 
 MANIFEST = b'{"toy": true}'
 QUICK = Pace(first_seconds=0.01, longest_seconds=0.02)
+STOP_LIMIT_SECONDS = 0.2
 
 
 class Tasks:
@@ -122,7 +123,7 @@ async def a_world(
     channel: grpc.aio.Channel,
     *,
     num_slots: int = 2,
-    stop_limit_seconds: float = 0.2,
+    stop_limit_seconds: float = STOP_LIMIT_SECONDS,
     child: FakeChild | None = None,
 ) -> AsyncIterator[World]:
     clock = SystemClock()

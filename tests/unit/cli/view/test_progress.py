@@ -3,6 +3,8 @@ from rich.console import Console
 from headway.cli.view.progress import Follower, draw, plain_line
 from headway.v1.jobs_pb2 import (
     ATTEMPT_PHASE_TRAINING,
+    JOB_STATE_PAUSED,
+    JOB_STATE_PAUSING,
     JOB_STATE_QUEUED,
     JOB_STATE_RUNNING,
     JOB_STATE_SUCCEEDED,
@@ -21,7 +23,7 @@ def job(state: "JobState.ValueType", *events: str) -> Job:
         Transition(number=number, event=event, to_state=state, host="hosts/local", attempt=1)
         for number, event in enumerate(events, start=1)
     ]
-    return Job(name=NAME, state=state, transitions=transitions)
+    return Job(name=NAME, state=state, transitions=transitions, attempt=1)
 
 
 def snapshot(state: "JobState.ValueType", *events: str) -> WatchJobResponse:
@@ -100,3 +102,29 @@ def test_a_heartbeat_changes_nothing() -> None:
     follower = Follower()
     assert follower.take(WatchJobResponse(heartbeat=Heartbeat())) == []
     assert follower == Follower()
+
+
+def test_a_pausing_job_still_shows_how_far_it_is_and_a_paused_one_what_is_kept() -> None:
+    follower = Follower()
+    follower.take(snapshot(JOB_STATE_RUNNING, "submitted", "claimed"))
+    follower.take(progress(50))
+    follower.take(change(JOB_STATE_PAUSING, "submitted", "claimed", "pause_requested"))
+    assert "50%" in shown(follower)
+
+    paused = job(JOB_STATE_PAUSED, "submitted", "claimed", "pause_requested", "paused")
+    paused.wait_reason = "it waits to be resumed; it has no checkpoint"
+    line, hint = follower.take(WatchJobResponse(change=JobChange(job=paused)))
+    assert line.endswith("PAUSED     paused")
+    assert hint.strip() == f"it waits to be resumed; it has no checkpoint: headway jobs resume {'j' + 'a' * 25}"
+    assert "50%" not in shown(follower), "what the stopped attempt had reached is not how far the job is"
+    assert "it waits to be resumed" in shown(follower)
+
+
+def test_the_next_attempt_does_not_begin_with_the_progress_of_the_last() -> None:
+    follower = Follower()
+    follower.take(snapshot(JOB_STATE_RUNNING))
+    follower.take(progress(50))
+    second = job(JOB_STATE_RUNNING)
+    second.attempt = 2
+    follower.take(WatchJobResponse(change=JobChange(job=second)))
+    assert "50%" not in shown(follower)

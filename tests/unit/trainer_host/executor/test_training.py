@@ -11,7 +11,7 @@ from headway.testing.toy_recipe import ToyRecipe, ToySpec
 from tests.attempt_runs import an_executor, an_order, failed, finished, run, train_table
 from tests.real_tables import write_table
 from trainer_host.cancellation import CancellationToken
-from trainer_host.child_messages import RecipeReport, Stopped
+from trainer_host.child_messages import Log, Progress, RecipeReport, Stopped, StopReason
 from trainer_host.executor import TrainingExecutor
 from trainer_host.reports import MemoryReport
 
@@ -97,6 +97,51 @@ def test_a_stop_counts_up_to_the_very_end(tmp_path: Path) -> None:
     outcome = run(an_order(tmp_path, ToySpec().job_spec()), token=token, report=StopAtLastStep())
 
     assert outcome == Stopped(reason="CANCEL", step=3)
+
+
+class StopWhenTold(MemoryReport):
+    """Asks for a stop as soon as a line with these words is logged."""
+
+    def __init__(self, words: str, token: CancellationToken, reason: StopReason) -> None:
+        super().__init__()
+        self._words, self._token, self._reason = words, token, reason
+
+    def log(self, line: Log) -> None:
+        super().log(line)
+        if self._words in line.message:
+            self._token.cancel(self._reason)
+
+
+def test_a_pause_stops_between_two_steps_and_says_so_in_the_log(tmp_path: Path) -> None:
+    token = CancellationToken()
+    report = StopWhenTold("Taking steps", token, "PAUSE")
+
+    outcome = run(an_order(tmp_path, ToySpec().job_spec()), token=token, report=report)
+
+    assert outcome == Stopped(reason="PAUSE", step=0)
+    assert report.lines[-1].message == "stopped after 0 steps: PAUSE"
+    assert report.lines[-1].level == "info"
+
+
+def test_a_pause_after_the_last_step_lets_the_attempt_finish(tmp_path: Path) -> None:
+    """Without a later step to go on from, all of it would be trained again."""
+    token = CancellationToken()
+    report = StopWhenTold("Writing the result", token, "PAUSE")
+
+    finished(run(an_order(tmp_path, ToySpec().job_spec()), token=token, report=report))
+
+
+def test_a_cancellation_overrules_a_pause_that_lets_the_attempt_finish(tmp_path: Path) -> None:
+    token = CancellationToken()
+
+    class ThenCancel(StopWhenTold):
+        def progress(self, progress: Progress) -> None:
+            if progress.phase == "EXPORTING":
+                token.cancel("CANCEL")
+
+    report = ThenCancel("Writing the result", token, "PAUSE")
+
+    assert run(an_order(tmp_path, ToySpec().job_spec()), token=token, report=report) == Stopped(reason="CANCEL", step=3)
 
 
 class BrokenAtWarmUp(ToyRecipe):
