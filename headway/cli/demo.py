@@ -14,9 +14,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from headway.cli.events import find_nats_url, subscribed
 from headway.cli.exit_codes import ExitCode
 from headway.cli.global_options import GlobalOptions
+from headway.cli.listen.address import NatsAddress, find_nats_url
+from headway.cli.listen.connection import subscribed
 from headway.cli.session import connect, finish, home_of, options_of
 from headway.cli.stack.home import Home
 from headway.cli.stack.ports import choose_ports
@@ -93,7 +94,8 @@ async def _demo(options: GlobalOptions, folder: Path, *, keep: bool) -> ExitCode
 
 async def _tour(place: Place, material: Material, headings: Headings) -> tuple[str, Path]:
     """Every step; returns the job's name and where its model lies."""
-    async with connect(place.options) as client, subscribed(find_nats_url(place.home), "trainer.>") as queue:
+    address = NatsAddress(find_nats_url(place.home))
+    async with connect(place.options) as client, subscribed(address, "trainer.>") as queue:
         headings.begin("a job file with three mistakes: every one is named, nothing is queued")
         await show_mistakes(client, material)
         headings.begin("the job file mended: what would happen")

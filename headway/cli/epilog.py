@@ -19,6 +19,6 @@ def epilog() -> str:
     return (
         f"Exit codes:  {codes}\n\n"
         "Environment:  HEADWAY_HOME, HEADWAY_ADDRESS, HEADWAY_PROJECT, HEADWAY_API_KEY or HEADWAY_API_KEY_FILE, "
-        "HEADWAY_CA_FILE, NO_COLOR.\n\n"
+        "HEADWAY_CA_FILE, HEADWAY_NATS_URL, NO_COLOR.\n\n"
         "The options above may stand anywhere on the line. Data goes to stdout, progress and errors to stderr."
     )

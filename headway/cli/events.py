@@ -1,50 +1,57 @@
-"""`headway events`: a plain NATS subscriber, as anybody could write one."""
+"""`headway events`: what happens to jobs, models and hosts, as it happens or since a time."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Generator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Annotated
 
-import nats
 import typer
-from nats.aio.msg import Msg
-from nats.errors import NoServersError
 
 from headway.cli.exit_codes import ExitCode
+from headway.cli.listen.address import NatsAddress, NatsUrlOption, address_of
+from headway.cli.listen.connection import listening, subscribed
+from headway.cli.listen.event_names import TERMINAL_TYPES, TRAIN, all_types, family_of
+from headway.cli.listen.following import events_in, feed_of
+from headway.cli.listen.heard import read_event
+from headway.cli.listen.options import JobOption, SinceOption, durable_name, refusing, since_of, wanted_of_line
+from headway.cli.listen.printing import print_event
+from headway.cli.listen.wanted import Wanted
 from headway.cli.session import finish, home_of, options_of
-from headway.cli.view.consoles import out, say, visible
-from headway.cli.view.output import Output, OutputOption, print_raw
-from headway.contract.errors import ServiceUnavailable
+from headway.cli.view.consoles import say
+from headway.cli.view.output import Output, OutputOption
+from headway.contract.subjects import EVENTS
+from headway.runtime.feeds import FROM_NEW, Start
 
 app = typer.Typer(no_args_is_help=True)
 
-DEFAULT_NATS_URL = "nats://127.0.0.1:4222"
-_CONNECT_SECONDS = 3
-_SAID_ALREADY = frozenset({"run_id", "request_id", "project", "kind", "user_id", "sequence", "status", "queue"})
+_COMPLETED = "trainer.train.completed.v1"
+_LIVE = ("trainer.train.progress.v1", "trainer.log.v1")
 
 
 @dataclass(frozen=True, slots=True)
-class ShownEvent:
-    """One event in short.
+class Tail:
+    """What to tail.
 
     Attributes:
-        time: as the event says it.
-        subject: it came on.
-        data: its fields.
+        wanted: which events.
+        since: print what was stored then or later; None for what is new.
+        output: in which form.
+        is_all: progress and log lines too.
+        is_until_end: leave when the job ends.
     """
 
-    time: str
-    subject: str
-    data: dict[str, object]
+    wanted: Wanted
+    since: datetime | None
+    output: Output
+    is_all: bool
+    is_until_end: bool
 
     @property
-    def line(self) -> str:
-        """The event on one line, without what its subject says already."""
-        shown = ((name, value) for name, value in self.data.items() if name not in _SAID_ALREADY and value)
-        return f"{self.time[11:19]}  {self.subject}  {' '.join(f'{name}={_short(value)}' for name, value in shown)}"
+    def start(self) -> Start:
+        """Where to begin to read: to leave at the end, one has to know whether it is over already."""
+        return 1 if self.is_until_end else self.since or FROM_NEW
 
 
 @app.callback()
@@ -55,98 +62,108 @@ def events() -> None:
 @app.command("tail")
 def tail_events(
     ctx: typer.Context,
-    job: Annotated[str, typer.Option(help="Only those of this job id.")] = "",
-    everything: Annotated[bool, typer.Option("--all", help="Progress and log lines too.")] = False,
-    nats_url: Annotated[
-        str, typer.Option(envvar="HEADWAY_NATS_URL", help="Where nats-server listens, unless it runs here.")
-    ] = "",
+    job: JobOption = "",
+    since: SinceOption = "",
+    exit_at_end: Annotated[
+        bool,
+        typer.Option(
+            "--exit-at-end",
+            help="With --job: begin at its first event unless --since is given, leave when it has ended; exit 1 unless "
+            "it completed.",
+        ),
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Progress and log lines too, live: what is missed of these is lost.")
+    ] = False,
+    nats_url: NatsUrlOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Print events as they happen, until Ctrl-C; -o json prints each as it is on the wire."""
-    home = home_of(options_of(ctx))
-    finish(_tail(nats_url or find_nats_url(home), job, output, everything=everything))
+    """Print events as they happen, until Ctrl-C.
+
+    None is missed and none comes twice, also when nats-server is restarted. A
+    tail goes on behind the end of its --job unless --exit-at-end is given, and
+    --project P keeps to one project. -o json (or jsonl) prints each CloudEvent on
+    one line, as it is on the wire, -o name its subject.
+
+        headway events tail --since 10m
+
+        headway events tail --job JOB --exit-at-end -o json | jq .type
+    """
+
+    async def work() -> ExitCode:
+        if exit_at_end and not job:
+            raise typer.BadParameter("it needs --job: only a job has an end", param_hint="--exit-at-end")
+        types = [one for one in all_types() if not job or family_of(one) == TRAIN]
+        wanted = wanted_of_line(ctx, types, job)
+        tail = Tail(wanted, since_of(since), output, is_all=everything, is_until_end=exit_at_end)
+        return await _tail(address_of(ctx, nats_url), tail)
+
+    finish(work(), home=home_of(options_of(ctx)))
 
 
-async def _tail(url: str, job: str, output: Output, *, everything: bool) -> ExitCode:
-    async with subscribed(url, "trainer.>") as queue:
-        say(f"listening to trainer.> at {url}; Ctrl-C ends", "dim")
+async def _tail(address: NatsAddress, tail: Tail) -> ExitCode:
+    if not tail.is_all:
+        return await _tail_events(address, tail)
+    with _first_error():
+        async with asyncio.TaskGroup() as group:
+            live = group.create_task(_tail_live(address, tail), name="live")
+            kept = group.create_task(_cancelling(live, _tail_events(address, tail)), name="events")
+    return kept.result()
+
+
+async def _cancelling(other: "asyncio.Task[None]", work: Awaitable[ExitCode]) -> ExitCode:
+    code = await work
+    other.cancel()
+    return code
+
+
+async def _tail_events(address: NatsAddress, tail: Tail) -> ExitCode:
+    async with listening(address) as bus, feed_of(bus, tail.wanted, tail.start) as feed:
+        # Not a moment earlier: whoever reads this may rely on it.
+        say(f"listening at {address.shown}; Ctrl-C ends", "dim")
+        async with aclosing(events_in(feed, tail.wanted)) as found:
+            async for event in found:
+                if tail.since is None or event.stored is None or event.stored >= tail.since:
+                    print_event(event, tail.output)
+                if tail.is_until_end and event.event_type in TERMINAL_TYPES:
+                    return ExitCode.OK if event.event_type == _COMPLETED else ExitCode.JOB_FAILED
+    raise AssertionError("a feed has no end")
+
+
+async def _tail_live(address: NatsAddress, tail: Tail) -> None:
+    """Progress and log lines, which no stream keeps for long."""
+
+    def say_back() -> None:
+        say("progress and log lines of the meantime are lost", "yellow")
+
+    subjects = [f"{start}.{tail.wanted.project or '*'}.{tail.wanted.job or '*'}" for start in _LIVE]
+    async with subscribed(address, *subjects, on_back=say_back) as queue:
         while True:
             message = await queue.get()
-            if not is_wanted(message.subject, job, everything=everything):
-                continue
-            if output in {Output.JSON, Output.JSONL}:
-                print_raw(message.data.decode("utf-8", "replace"))
-            elif output == Output.NAME:
-                print_raw(message.subject)
-            else:
-                out().print(visible(read_event(message).line), markup=False)
+            print_event(read_event(message.subject, message.data), tail.output)
 
 
-async def _ignore(_error: Exception) -> None:
-    """What the library has to say about single tries; the other two callbacks say what a person needs."""
-
-
-async def _say_back() -> None:
-    say("connected again; what happened in between was missed", "yellow")
-
-
-@asynccontextmanager
-async def subscribed(url: str, subject: str) -> AsyncGenerator[asyncio.Queue[Msg], None]:
-    """The messages of a subject as they come.
-
-    Raises:
-        ServiceUnavailable: nothing answers at the address.
-    """
-    is_over = False
-
-    async def say_lost() -> None:
-        # The library calls this too when it is we who hang up.
-        if not is_over:
-            say("the connection to nats-server is lost; trying again ...", "yellow")
-
+@contextmanager
+def _first_error() -> Generator[None, None, None]:
+    """Let the one error out of a group that the command ends with."""
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            connection = await nats.connect(
-                url, max_reconnect_attempts=-1, error_cb=_ignore, disconnected_cb=say_lost, reconnected_cb=_say_back
-            )
-    except (OSError, NoServersError, TimeoutError) as error:
-        raise ServiceUnavailable(f"nats-server does not answer at {url}; name another with --nats-url") from error
-    queue: asyncio.Queue[Msg] = asyncio.Queue()
-    try:
-        await connection.subscribe(subject, cb=queue.put)
-        await connection.flush()
-        yield queue
-    finally:
-        is_over = True
-        await connection.close()
+        yield
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group
 
 
-def is_wanted(subject: str, job: str, *, everything: bool) -> bool:
-    """Whether an event is shown: of the job asked for, and lossy streams only when everything is wanted."""
-    is_lossy = subject.startswith(("trainer.train.progress.", "trainer.log."))
-    is_of_job = not job or subject.endswith(f".{job.rpartition('/')[2]}")
-    return is_of_job and (everything or not is_lossy)
+@app.command("forget")
+def forget_place(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As it was given to `headway on --durable`.")],
+    nats_url: NatsUrlOption = "",
+) -> None:
+    """Forget the place that `headway on --durable NAME` remembers; the next one begins anew."""
 
+    async def work() -> None:
+        with refusing("NAME"):
+            durable = durable_name(name)
+        async with listening(address_of(ctx, nats_url)) as bus:
+            await bus.delete_consumer(EVENTS, durable)
 
-def read_event(message: Msg) -> ShownEvent:
-    """An event from its CloudEvent; what is none is shown by its subject."""
-    try:
-        event = json.loads(message.data)
-        data = event.get("data", {})
-        return ShownEvent(str(event.get("time", "")), message.subject, data if isinstance(data, dict) else {})
-    except (ValueError, AttributeError):
-        return ShownEvent("", message.subject, {})
-
-
-def _short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{len(value)} values" if isinstance(value, dict) else str(value)
-
-
-def find_nats_url(home: Path) -> str:
-    """Where `headway up` runs nats-server for this home folder; the usual address when it does not."""
-    try:
-        return str(json.loads((home / "run.json").read_text(encoding="utf-8"))["nats_url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return DEFAULT_NATS_URL
+    finish(work(), home=home_of(options_of(ctx)))

@@ -124,8 +124,10 @@ class Bus(Protocol):
         Args:
             source: what to follow.
             subject: pattern within it; None for everything.
-            start: sequence of the first message wanted, FROM_NEW or LAST_PER_SUBJECT; not used by durables.
-            durable: a named consumer that remembers its place and wants every message acknowledged.
+            start: sequence of the first message wanted, FROM_NEW, LAST_PER_SUBJECT, or a time: what was stored then or
+                later; not used by durables.
+            durable: a named consumer that remembers its place and wants every message acknowledged. One that exists
+                goes on where it is, however it is asked to begin.
             restart_when_replaced: begin again when the stream was re-created, as memory streams are.
             gather_seconds: for followers of busy streams: the first message after a silence comes at once, those behind
                 it in bundles this far apart, at a fraction of the cost. 0 brings each message as soon as it can.

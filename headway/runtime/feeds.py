@@ -34,7 +34,7 @@ class Begin(Enum):
 
 FROM_NEW = Begin.NEW
 LAST_PER_SUBJECT = Begin.LAST_PER_SUBJECT
-Start = int | Begin
+Start = int | Begin | datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class Durable:
         max_ack_pending: messages out and not acknowledged, over all processes.
         from_new: start with what comes after the consumer was made, instead of everything kept.
         start_sequence: of the first message wanted, when the consumer is made; not used with `from_new`.
+        start_time: start with what was stored then or later, when the consumer is made; goes before the other two.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Durable:
     max_ack_pending: int = 256
     from_new: bool = False
     start_sequence: int = 1
+    start_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 
 import nats
@@ -29,6 +30,14 @@ _HEADER_ALLOWANCE_BYTES = 200  # nats-py checks the payload alone; the server co
 _NO_RESPONDERS = "503"
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request without an answer yet; `deadline` by the loop's clock."""
+
+    future: asyncio.Future[Msg]
+    deadline: float
+
+
 class NatsConnection:
     """A live connection; made by `open_connection`."""
 
@@ -37,7 +46,8 @@ class NatsConnection:
         self.closed = asyncio.Event()
         self._connected = asyncio.Event()
         self._options = options
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._expiry: asyncio.TimerHandle | None = None
         self._tokens = count()
         self._inbox = ""
         self._is_leaving = False
@@ -68,7 +78,7 @@ class NatsConnection:
                     max_outstanding_pings=2,
                     drain_timeout=5,
                     # Answers to one service are not for another's ears; deploy/nats/headway.conf allows each its own.
-                    inbox_prefix=f"_INBOX_{name}",
+                    inbox_prefix=options.inbox_prefix or f"_INBOX_{name}",
                     tls=ssl.create_default_context(cafile=options.ca_file) if options.ca_file else None,
                     user_credentials=str(options.credentials_file) if options.credentials_file else None,
                 )
@@ -90,6 +100,11 @@ class NatsConnection:
             await self.client.close()
 
     @property
+    def api(self) -> str:
+        """What subjects of the JetStream API begin with."""
+        return f"$JS.{self._options.domain}.API" if self._options.domain else "$JS.API"
+
+    @property
     def is_connected(self) -> bool:
         """Whether requests can be sent right now."""
         return self._connected.is_set()
@@ -104,24 +119,46 @@ class NatsConnection:
             MessageTooLarge: not sent.
         """
         self.guard_size(subject, data, headers)
+        deadline = asyncio.get_running_loop().time() + self._options.request_timeout_seconds
+        if not self._connected.is_set():
+            await self._wait_until_connected(deadline)
         token = str(next(self._tokens))
+        future = self._expect(token, deadline)
         try:
-            async with asyncio.timeout(self._options.request_timeout_seconds):
-                if not self._connected.is_set():
-                    await self._connected.wait()
-                future: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-                self._waiting[token] = future
-                await self._send(subject, data, f"{self._inbox}.{token}", headers)
-                answer = await future
-        except TimeoutError as error:
-            if token in self._waiting:
-                raise OutcomeUnknown("nats-server did not answer in time") from error
-            raise StoreUnavailable("nats-server is away") from error
+            # This does not wait for the server: nats-py takes what is sent into a buffer of its own.
+            await self._send(subject, data, f"{self._inbox}.{token}", headers)
+            answer = await future
         finally:
             self._waiting.pop(token, None)
         if answer.headers and answer.headers.get("Status") == _NO_RESPONDERS:
             raise StreamMissing(f"nobody answers on {subject}: the stream does not exist or JetStream is starting")
         return answer
+
+    async def _wait_until_connected(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._connected.wait()
+        except TimeoutError as error:
+            raise StoreUnavailable("nats-server is away") from error
+
+    def _expect(self, token: str, deadline: float) -> asyncio.Future[Msg]:
+        """An answer to wait for. One timer serves all: each is given the same time, so the first to wait ends first."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Msg] = loop.create_future()
+        self._waiting[token] = _Waiting(future, deadline)
+        if self._expiry is None:
+            self._expiry = loop.call_at(deadline, self._expire)
+        return future
+
+    def _expire(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._expiry = None
+        for waiting in self._waiting.values():
+            if waiting.deadline > loop.time():
+                self._expiry = loop.call_at(waiting.deadline, self._expire)
+                return
+            if not waiting.future.done():
+                waiting.future.set_exception(OutcomeUnknown("nats-server did not answer in time"))
 
     async def send(self, subject: str, data: bytes, reply: str = "") -> None:
         """Send without an answer.
@@ -168,25 +205,35 @@ class NatsConnection:
         return random.choice(servers), self._options.reconnect_wait_seconds
 
     async def _on_answer(self, message: Msg) -> None:
-        future = self._waiting.get(message.subject.rpartition(".")[2])
-        if future is not None and not future.done():
-            future.set_result(message)
+        waiting = self._waiting.get(message.subject.rpartition(".")[2])
+        if waiting is not None and not waiting.future.done():
+            waiting.future.set_result(message)
 
     async def _on_error(self, error: Exception) -> None:
         # Permission violations show up nowhere else: the request that was refused just gets no answer.
-        _log.warning("nats error", error=str(error) or type(error).__name__)
+        if self._options.listener is not None:
+            self._options.listener.refused(error)
+        else:
+            _log.warning("nats error", error=str(error) or type(error).__name__)
 
     async def _on_disconnected(self) -> None:
         self._connected.clear()
-        for future in list(self._waiting.values()):
-            if not future.done():
-                future.set_exception(OutcomeUnknown("the connection to nats-server was lost"))
-        if not self._is_leaving:
+        for waiting in self._waiting.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(OutcomeUnknown("the connection to nats-server was lost"))
+        if self._is_leaving:
+            return
+        if self._options.listener is not None:
+            self._options.listener.lost()
+        else:
             _log.warning("nats connection lost")
 
     async def _on_reconnected(self) -> None:
         self._connected.set()
-        _log.info("nats connection is back")
+        if self._options.listener is not None:
+            self._options.listener.back()
+        else:
+            _log.info("nats connection is back")
         if self.before_wakes is not None:
             await self.before_wakes()
         for wake in list(self._wakers.values()):
@@ -196,6 +243,8 @@ class NatsConnection:
         self._connected.clear()
         if not self._is_leaving:
             _log.error("nats connection closed for good")
+            if self._options.listener is not None:
+                self._options.listener.closed()
         self.closed.set()
 
 

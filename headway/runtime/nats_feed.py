@@ -9,7 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from headway.contract.errors import StoreUnavailable
 from headway.runtime.bus_errors import StreamMissing
 from headway.runtime.clock import Clock
-from headway.runtime.feeds import LAST_PER_SUBJECT, Durable, Message, Start, StreamReplaced
+from headway.runtime.feeds import FROM_NEW, Durable, Message, Start, StreamReplaced
 from headway.runtime.jetstream import ConsumerReply, JetStreamError, Json, Reply, StreamReply, is_deletion
 from headway.runtime.logs import get_logger
 from headway.runtime.nats_place import read_place
@@ -29,6 +29,7 @@ _log = get_logger(__name__)
 _NANOSECONDS = 1_000_000_000
 _INACTIVE_THRESHOLD_SECONDS = 120  # The server forgets an abandoned ephemeral consumer after this.
 _WAITS_SECONDS = (0.0, 0.05, 0.2, 0.5, 1.0, 2.0)
+_BEGIN = frozenset({"deliver_policy", "opt_start_seq", "opt_start_time"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,10 +150,10 @@ class NatsFeed:
         if info is None or info.created is None:
             raise StreamMissing(f"stream {self._plan.stream} does not exist; was the bus provisioned?")
         self._notice_replacement(info)
-        if self._next_sequence is None and self._plan.start is not LAST_PER_SUBJECT:
-            first = self._plan.start
+        first = self._plan.start
+        if self._next_sequence is None and (isinstance(first, int) or first is FROM_NEW):
             self._next_sequence = first if isinstance(first, int) else info.state.last_seq + 1
-        reply = await self._requests.call(self._create_request(), self._create_body(), ConsumerReply)
+        reply = await self._create()
         self._consumer = reply.name
         self._consumer_sequence = 0
         self._pending = reply.num_pending
@@ -198,32 +199,56 @@ class NatsFeed:
                 # The server forgets it by itself after the inactive threshold.
                 _log.debug("consumer not deleted", consumer=self._consumer)
 
-    def _create_request(self) -> str:
-        if self._plan.durable is not None:
-            return f"CONSUMER.CREATE.{self._plan.stream}.{self._plan.durable.name}"
-        return f"CONSUMER.CREATE.{self._plan.stream}.feed-{secrets.token_hex(8)}"
-
-    def _create_body(self) -> Json:
+    async def _create(self) -> ConsumerReply:
+        durable = self._plan.durable
+        name = durable.name if durable is not None else f"feed-{secrets.token_hex(8)}"
+        request = f"CONSUMER.CREATE.{self._plan.stream}.{name}"
         config: dict[str, Json] = {"num_replicas": 0, "max_deliver": -1, "replay_policy": "instant"}
         if self._plan.subject is not None:
             config["filter_subject"] = self._plan.subject
-        durable = self._plan.durable
-        if durable is None:
-            config |= {"ack_policy": "none", "mem_storage": True}
-            config["inactive_threshold"] = _INACTIVE_THRESHOLD_SECONDS * _NANOSECONDS
-            if self._next_sequence is None:
-                # The server wants this policy to come with a filter.
-                config |= {"deliver_policy": "last_per_subject", "filter_subject": self._plan.subject or ">"}
-            else:
-                config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": max(1, self._next_sequence)}
-        else:
-            config |= {
-                "durable_name": durable.name,
-                "ack_policy": "explicit",
-                "ack_wait": int(durable.ack_wait_seconds * _NANOSECONDS),
-                "max_ack_pending": durable.max_ack_pending,
-                "deliver_policy": "new" if durable.from_new else "all",
-            }
-            if durable.start_sequence > 1 and not durable.from_new:
-                config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": durable.start_sequence}
+        config |= self._passing_config() if durable is None else _durable_config(durable)
+        try:
+            return await self._requests.call(request, self._create_body(config), ConsumerReply)
+        except JetStreamError:
+            if durable is None:
+                raise
+        # It was made to begin elsewhere, which the server lets nobody change. By now it has a place of its own.
+        info = await self._requests.call(f"CONSUMER.INFO.{self._plan.stream}.{name}", None, ConsumerReply)
+        begin = {key: value for key, value in info.config.items() if key in _BEGIN and isinstance(value, (str, int))}
+        kept: dict[str, Json] = {key: value for key, value in config.items() if key not in _BEGIN}
+        return await self._requests.call(request, self._create_body({**kept, **begin}), ConsumerReply)
+
+    def _create_body(self, config: dict[str, Json]) -> Json:
         return {"stream_name": self._plan.stream, "config": config}
+
+    def _passing_config(self) -> dict[str, Json]:
+        """Of a consumer that nobody will look for again."""
+        config: dict[str, Json] = {"ack_policy": "none", "mem_storage": True}
+        config["inactive_threshold"] = _INACTIVE_THRESHOLD_SECONDS * _NANOSECONDS
+        start = self._plan.start
+        if self._next_sequence is not None:
+            return config | {"deliver_policy": "by_start_sequence", "opt_start_seq": max(1, self._next_sequence)}
+        if isinstance(start, datetime):
+            return config | _from_time(start)
+        # The server wants this policy to come with a filter.
+        return config | {"deliver_policy": "last_per_subject", "filter_subject": self._plan.subject or ">"}
+
+
+def _durable_config(durable: Durable) -> dict[str, Json]:
+    config: dict[str, Json] = {
+        "durable_name": durable.name,
+        "ack_policy": "explicit",
+        "ack_wait": int(durable.ack_wait_seconds * _NANOSECONDS),
+        "max_ack_pending": durable.max_ack_pending,
+    }
+    if durable.start_time is not None:
+        return config | _from_time(durable.start_time)
+    if durable.from_new:
+        return config | {"deliver_policy": "new"}
+    if durable.start_sequence > 1:
+        return config | {"deliver_policy": "by_start_sequence", "opt_start_seq": durable.start_sequence}
+    return config | {"deliver_policy": "all"}
+
+
+def _from_time(start: datetime) -> dict[str, Json]:
+    return {"deliver_policy": "by_start_time", "opt_start_time": start.astimezone(UTC).isoformat()}

@@ -64,7 +64,7 @@ class Puller:
 
     async def start(self, consumer: str) -> None:
         """Listen for what the consumer will send."""
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{consumer}"
+        self._subject = f"{self._connection.api}.CONSUMER.MSG.NEXT.{self._stream}.{consumer}"
         self._inbox = self._connection.client.new_inbox()
         self._forget = self._connection.on_reconnect(lambda: self._queue.put_nowait(None))
         try:

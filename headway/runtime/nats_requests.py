@@ -85,7 +85,7 @@ class NatsRequests:
             JetStreamError: refused otherwise.
         """
         payload = b"" if body is None else json.dumps(body).encode()
-        answer = await self.connection.request(f"$JS.API.{request}", payload)
+        answer = await self.connection.request(f"{self.connection.api}.{request}", payload)
         reply = reply_type.model_validate_json(answer.data)
         if reply.error is None:
             return reply

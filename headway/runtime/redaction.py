@@ -6,6 +6,7 @@ from pathlib import Path
 
 _REPLACEMENTS = (
     (re.compile(r"\bhw_[A-Za-z0-9]+_[A-Za-z0-9_]{4,}"), "hw_<redacted>"),
+    (re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]{6,}"), "whsec_<redacted>"),
     # A Discord bot token: base64 of the id, a time, a signature.
     (re.compile(r"\b[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}"), "<token>"),
     (re.compile(r"(?<=://)[^\s/@:]+(?::[^\s/@]*)?@"), "<redacted>@"),
@@ -14,7 +15,7 @@ _REPLACEMENTS = (
 # Source files keep two parts, so that a traceback still says where; every other path says nothing.
 _SOURCE_FILE = re.compile(r"(?<![\w.:~<>/-])/(?:[\w.@+-]+/)*([\w.@+-]+/[\w.@+-]+\.py)\b")
 _ABSOLUTE_PATH = re.compile(r"(?<![\w.:~<>/-])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
-_SUSPECTS = ("/", "hw_", ".", "oken", "ecret", "assword", "earer", "OKEN", "ECRET", "ASSWORD", "EARER")
+_SUSPECTS = ("/", "hw_", "whsec_", ".", "oken", "ecret", "assword", "earer", "OKEN", "ECRET", "ASSWORD", "EARER")
 
 
 class Redactor:

@@ -23,7 +23,7 @@ OTHER_VARIABLES = frozenset(
 """Variables that are read elsewhere: by tests and by the command line."""
 
 _PREFIX = "HEADWAY_"
-_SECRETS = ("password", "secret", "token", "key", "nats_url")
+_SECRETS = ("password", "secret", "token", "key", "nats_url", "webhook")
 
 
 class SettingsError(Exception):
@@ -32,6 +32,14 @@ class SettingsError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(f"headway: {problem}" for problem in problems))
         self.problems = tuple(problems)
+
+
+class WrongKey(ValueError):
+    """Raised by the validator of a section about one of its keys, so that the key is named in full."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -64,14 +72,17 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _describe_one(fault: ErrorDetails, model: type[BaseModel]) -> str:
-    path = [str(part) for part in fault["loc"]]
+    cause = fault.get("ctx", {}).get("error")
+    path = [*(str(part) for part in fault["loc"]), *([cause.key] if isinstance(cause, WrongKey) else [])]
     key = ".".join(path) or "settings"
     if fault["type"] == "extra_forbidden":
         return f"{key} is not a setting{_nearest(path[-1], _siblings(model, path))}"
     message = fault["msg"].removeprefix("Value error, ")
     if not path:
         return message
-    given = "" if any(word in key for word in _SECRETS) else f", not {_shown(fault['input'])}"
+    # A fault of a whole section comes with the section, and with every secret in it.
+    is_printable = not any(word in key for word in _SECRETS) and not isinstance(fault["input"], Mapping | BaseModel)
+    given = f", not {_shown(fault['input'])}" if is_printable else ""
     return f"{key} (or {_PREFIX}{'__'.join(path).upper()}): {message[:1].lower()}{message[1:]}{given}"
 
 

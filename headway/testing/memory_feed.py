@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from headway.contract.subjects import BucketSpec
 from headway.runtime.clock import Clock
-from headway.runtime.feeds import LAST_PER_SUBJECT, Durable, Message, Start, StreamReplaced
+from headway.runtime.feeds import FROM_NEW, LAST_PER_SUBJECT, Durable, Message, Start, StreamReplaced
 from headway.runtime.jetstream import is_deletion
 from headway.runtime.requests import RawStored
 from headway.testing.memory_server import MemoryServer
@@ -53,7 +54,7 @@ class MemoryFeed:
             self._snapshot = stream.newest_of_each(self._plan.subject)
             self._position = last
         else:
-            self._position = start - 1 if isinstance(start, int) else last
+            self._position = _position_of(start, stream)
         return self
 
     async def __aexit__(
@@ -102,7 +103,8 @@ class MemoryFeed:
         if durable is None:
             raise RuntimeError("only messages of a durable feed are acknowledged")
         if durable.name not in stream.durables:
-            delivered = stream.state().last_sequence if durable.from_new else durable.start_sequence - 1
+            start: Start = FROM_NEW if durable.from_new else durable.start_sequence
+            delivered = _position_of(durable.start_time or start, stream)
             stream.durables[durable.name] = DurableState(delivered=delivered)
         return stream.durables[durable.name]
 
@@ -131,9 +133,11 @@ class MemoryFeed:
 
     def _take_durable(self, stream: MemoryStream, durable: Durable) -> Message | None:
         state = self._durable_state(stream)
-        state.pending = {sequence: seen for sequence, seen in state.pending.items() if stream.holds(sequence)}
         now = self._clock.monotonic()
-        due = next((sequence for sequence, (_, at) in sorted(state.pending.items()) if at <= now), None)
+        due = state.pop_due(now)
+        while due is not None and not stream.holds(due):
+            del state.pending[due]
+            due = state.pop_due(now)
         raw = stream.after(due - 1, None) if due is not None else None
         if raw is None:
             if len(state.pending) >= durable.max_ack_pending:
@@ -143,7 +147,7 @@ class MemoryFeed:
                 return None
             state.delivered = raw.sequence
         times = state.pending.get(raw.sequence, (0, 0.0))[0] + 1
-        state.pending[raw.sequence] = (times, now + durable.ack_wait_seconds)
+        state.give(raw.sequence, times, now + durable.ack_wait_seconds)
         return self._message(stream, raw, times)
 
     def _message(self, stream: MemoryStream, raw: RawStored, num_delivered: int) -> Message:
@@ -167,8 +171,8 @@ class MemoryFeed:
     def _longest_wait(self, stream: MemoryStream) -> float:
         if self._plan.durable is None:
             return _LONG_SECONDS
-        due = [at for _, at in self._durable_state(stream).pending.values()]
-        return max(0.001, min(due) - self._clock.monotonic()) if due else _LONG_SECONDS
+        due = self._durable_state(stream).due
+        return max(0.001, due[0][0] - self._clock.monotonic()) if due else _LONG_SECONDS
 
     def _settle(self, message: Message) -> None:
         stream = self._open_stream()
@@ -179,6 +183,12 @@ class MemoryFeed:
         stream = self._open_stream()
         state = self._durable_state(stream)
         if message.sequence in state.pending:
-            times = state.pending[message.sequence][0]
-            state.pending[message.sequence] = (times, self._clock.monotonic() + seconds)
+            state.give(message.sequence, state.pending[message.sequence][0], self._clock.monotonic() + seconds)
             stream.wake()
+
+
+def _position_of(start: Start, stream: MemoryStream) -> int:
+    """The sequence before the first message wanted."""
+    if isinstance(start, datetime):
+        return stream.last_before(start)
+    return start - 1 if isinstance(start, int) else stream.state().last_sequence

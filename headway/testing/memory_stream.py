@@ -2,6 +2,7 @@
 
 import asyncio
 import bisect
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,12 +35,27 @@ class DurableState:
     Attributes:
         delivered: sequence of the newest message given out.
         pending: by sequence, how often it was delivered, and when (monotonic) it is due again.
+        due: heap of when and which, for a quick look; entries that `pending` does not bear out mean nothing.
         set_aside: by sequence, why it was terminated.
     """
 
     delivered: int = 0
     pending: dict[int, tuple[int, float]] = field(default_factory=dict)
+    due: list[tuple[float, int]] = field(default_factory=list)
     set_aside: dict[int, str] = field(default_factory=dict)
+
+    def give(self, sequence: int, num_delivered: int, due_seconds: float) -> None:
+        """A message is out, and comes again when it is not acknowledged by then."""
+        self.pending[sequence] = (num_delivered, due_seconds)
+        heapq.heappush(self.due, (due_seconds, sequence))
+
+    def pop_due(self, now_seconds: float) -> int | None:
+        """A message that nobody acknowledged in time; None when there is none."""
+        while self.due and self.due[0][0] <= now_seconds:
+            due_seconds, sequence = heapq.heappop(self.due)
+            if self.pending.get(sequence, (0, -1.0))[1] == due_seconds:
+                return sequence
+        return None
 
 
 class MemoryStream:
@@ -56,6 +72,7 @@ class MemoryStream:
         self._last_sequence = 0
         self._size_bytes = 0
         self._changed = asyncio.Event()
+        self._next_expiry: datetime | None = None
         self.durables: dict[str, DurableState] = {}
 
     def accepts(self, subject: str) -> bool:
@@ -105,6 +122,12 @@ class MemoryStream:
         found = [self._kept[sequence].message for sequence in newest]
         return [message for message in found if pattern is None or matches(pattern, message.subject)]
 
+    def last_before(self, moment: datetime) -> int:
+        """Sequence of the newest message kept that was stored before a moment; 0 when there is none."""
+        self._expire()
+        at = bisect.bisect_left(self._sequences, moment, key=lambda sequence: self._kept[sequence].message.time)
+        return self._sequences[at - 1] if at else 0
+
     def holds(self, sequence: int) -> bool:
         """Whether the message is still kept."""
         self._expire()
@@ -144,6 +167,8 @@ class MemoryStream:
         if isinstance(self.spec, StreamSpec):
             until = min(until or datetime.max.replace(tzinfo=now.tzinfo), now + self.spec.max_age)
         kept = _Kept(RawStored(subject, data, sequence, now, dict(headers)), until)
+        if until is not None:
+            self._next_expiry = min(self._next_expiry or until, until)
         self._kept[sequence] = kept
         self._size_bytes += kept.size_bytes
         self._sequences.append(sequence)
@@ -168,6 +193,8 @@ class MemoryStream:
     def _expire(self) -> datetime:
         """Drop what is over; an expired record leaves a marker for its followers, for a while."""
         now = self._clock.now()
+        if self._next_expiry is None or now < self._next_expiry:
+            return now
         over = [
             sequence
             for sequence, kept in self._kept.items()
@@ -178,6 +205,9 @@ class MemoryStream:
             if isinstance(self.spec, BucketSpec) and MARKER_REASON not in dropped.headers:
                 marker = {MARKER_REASON: "MaxAge"}
                 self._append(dropped.subject, b"", marker, now, now + self.spec.marker_ttl)
+        self._next_expiry = min(
+            (kept.expire_time for kept in self._kept.values() if kept.expire_time is not None), default=None
+        )
         return now
 
     def _duplicate(self, message_id: str | None, now: datetime) -> int | None:

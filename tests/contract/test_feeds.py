@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
@@ -34,6 +35,9 @@ from headway.testing.eventually import eventually
 QUEUED = job_event_subject("queued", "p", "j1")
 STARTED = job_event_subject("started", "p", "j1")
 OTHER = job_event_subject("queued", "p", "j2")
+BEGUN = Durable(name="publisher", ack_wait_seconds=0.5, start_sequence=2)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = [replace(BEGUN, start_sequence=1), replace(BEGUN, from_new=True), replace(BEGUN, start_time=LONG_AGO)]
 
 
 async def take(feed: Feed, number: int, within_seconds: float = 5.0) -> list[Message]:
@@ -101,6 +105,29 @@ async def test_a_feed_from_new_skips_what_was_stored(bus: Bus) -> None:
         await bus.publish(QUEUED, b"new")
 
         assert bodies(await take(feed, 1)) == [b"new"]
+
+
+async def test_a_feed_from_a_time_skips_what_was_stored_before(bus: Bus) -> None:
+    await bus.publish(QUEUED, b"old")
+    await asyncio.sleep(0.05)
+    await bus.publish(STARTED, b"one")
+    await bus.publish(OTHER, b"two")
+    async with bus.feed(EVENTS) as feed:
+        _, one, _ = await take(feed, 3)
+    async with bus.feed(EVENTS, start=one.time - timedelta(milliseconds=20)) as feed:
+        first = await take(feed, 2)
+        await bus.publish(QUEUED, b"three")
+
+        assert bodies([*first, *await take(feed, 1)]) == [b"one", b"two", b"three"]
+
+
+async def test_a_feed_from_a_time_with_nothing_behind_it_yields_what_comes(bus: Bus) -> None:
+    old = await bus.publish(QUEUED, b"old")
+    await asyncio.sleep(0.05)
+    async with bus.feed(EVENTS, start=datetime.now(UTC)) as feed:
+        assert is_caught_up(feed)
+        new = await bus.publish(STARTED, b"new")
+        assert [message.sequence for message in await take(feed, 1)] == [old.sequence + 1] == [new.sequence]
 
 
 async def test_a_feed_of_the_last_of_each_subject_skips_the_others(bus: Bus) -> None:
@@ -251,6 +278,27 @@ async def test_a_durable_feed_may_begin_with_what_is_new(bus: Bus) -> None:
         await bus.publish(QUEUED, b"new")
 
         assert bodies(await take(feed, 1)) == [b"new"]
+
+
+async def test_a_durable_feed_may_begin_at_a_time(bus: Bus) -> None:
+    await bus.publish(QUEUED, b"old")
+    await asyncio.sleep(0.05)
+    await bus.publish(STARTED, b"one")
+    async with bus.feed(EVENTS) as feed:
+        _, one = await take(feed, 2)
+    durable = Durable(name="publisher", start_time=one.time - timedelta(milliseconds=20))
+    async with bus.feed(EVENTS, durable=durable) as feed:
+        assert bodies(await take(feed, 1)) == [b"one"]
+
+
+@pytest.mark.parametrize("later", LATER)
+async def test_a_durable_feed_goes_on_where_it_is_however_it_is_asked_to_begin(bus: Bus, later: Durable) -> None:
+    for body in (b"one", b"two", b"three"):
+        await bus.publish(QUEUED, body)
+    async with bus.feed(EVENTS, durable=BEGUN) as feed:
+        await feed.ack((await take(feed, 1))[0])
+    async with bus.feed(EVENTS, durable=later, subject=QUEUED) as feed:
+        assert bodies(await take(feed, 1)) == [b"three"]
 
 
 async def test_a_superseded_record_does_not_come_again(bus: Bus) -> None:

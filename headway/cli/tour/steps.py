@@ -8,10 +8,10 @@ from nats.aio.msg import Msg
 from rich.table import Table
 from rich.text import Text
 
-from headway.cli.events import ShownEvent, read_event
 from headway.cli.exit_codes import ExitCode
 from headway.cli.follow import Followed, follow
 from headway.cli.jobfile.load import JobFile, load_job_file
+from headway.cli.listen.heard import HeardEvent, read_event
 from headway.cli.local_data import upload_named_data
 from headway.cli.tour.bundle import plot_losses, predict, read_history
 from headway.cli.tour.material import Material
@@ -124,15 +124,16 @@ async def show_events(queue: asyncio.Queue[Msg], run_id: str) -> None:
     out().print(f"  and {len(seen) - len(lines)} progress events", style="dim")
 
 
-async def _collect_events(queue: asyncio.Queue[Msg], run_id: str) -> list[ShownEvent]:
+async def _collect_events(queue: asyncio.Queue[Msg], run_id: str) -> list[HeardEvent]:
     """The job's events, until the last one has come or a few seconds are over: they are published a moment later."""
-    seen: list[ShownEvent] = []
+    seen: list[HeardEvent] = []
     missing = {f".{word}." for word in _LAST_EVENTS}
     try:
         async with asyncio.timeout(_EVENT_SECONDS):
             while missing:
-                event = read_event(await queue.get())
-                if event.data.get("run_id") == run_id:
+                message = await queue.get()
+                event = read_event(message.subject, message.data)
+                if event.run_id == run_id:
                     seen.append(event)
                     missing -= {word for word in missing if word in event.subject}
     except TimeoutError:

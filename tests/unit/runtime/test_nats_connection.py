@@ -150,3 +150,45 @@ async def test_a_message_that_would_end_the_connection_is_never_sent(nats_server
 async def _is_alive(connection: NatsConnection) -> bool:
     await connection.request("$JS.API.INFO", b"")
     return not connection.closed.is_set()
+
+
+class Heard:
+    """What a listener was told."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def lost(self) -> None:
+        self.words.append("lost")
+
+    def back(self) -> None:
+        self.words.append("back")
+
+    def closed(self) -> None:
+        self.words.append("closed")
+
+    def refused(self, error: Exception) -> None:
+        self.words.append(str(error) or type(error).__name__)
+
+
+async def test_a_listener_hears_of_a_loss_and_a_return_and_not_of_leaving(nats_server: NatsServer) -> None:
+    heard = Heard()
+    async with open_connection(nats_server.url, "test", BusOptions(listener=heard)):
+        await nats_server.stop()
+        await nats_server.start()
+        await eventually(lambda: "back" in heard.words)
+    assert [word for word in heard.words if word in {"lost", "back", "closed"}] == ["lost", "back"]
+
+
+async def test_a_listener_hears_of_a_close_that_nobody_asked_for(nats_server: NatsServer) -> None:
+    heard = Heard()
+    async with open_connection(nats_server.url, "test", BusOptions(listener=heard)) as connection:
+        await connection.client.close()
+        await eventually(lambda: "closed" in heard.words)
+
+
+async def test_requests_go_to_the_domain_and_answers_to_the_inbox_that_were_named(nats_server: NatsServer) -> None:
+    options = BusOptions(domain="headway", inbox_prefix="_INBOX_other")
+    async with open_connection(nats_server.url, "test", options) as connection:
+        assert connection.api == "$JS.headway.API"
+        assert connection.client.new_inbox().startswith("_INBOX_other.")
