@@ -16,11 +16,10 @@ from headway.contract.subjects import (
     model_event_subject,
 )
 from headway.v1 import events_pb2 as events
-from notifier.happening import JOB_DATA, Happening
+from notifier.happening import JOB_DATA, MODEL_DATA, Happening
 
 M = TypeVar("M", bound=Message)
 
-_MODEL_REGISTERED = "trainer.model.registered"
 _HOST_EVENTS = ("trainer.host.joined", "trainer.host.lost", "trainer.host.drained")
 _VERSION = "v1"
 
@@ -77,7 +76,7 @@ def decode(subject: str, body: bytes) -> Happening:
 def _read(event: str, envelope: _Envelope) -> tuple[Happening, str]:
     if event in JOB_DATA:
         return _read_job(event, envelope)
-    if event == _MODEL_REGISTERED:
+    if event in MODEL_DATA:
         return _read_model(event, envelope)
     if event in _HOST_EVENTS:
         return _read_host(event, envelope)
@@ -102,7 +101,7 @@ def _read_job(event: str, envelope: _Envelope) -> tuple[Happening, str]:
 
 
 def _read_model(event: str, envelope: _Envelope) -> tuple[Happening, str]:
-    data = _parse(envelope.data, events.ModelRegisteredEvent())
+    data = _parse(envelope.data, MODEL_DATA[event]())
     name = ModelVersionName.parse(data.model_version, field="data.model_version")
     happening = Happening(
         event=event,

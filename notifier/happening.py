@@ -5,37 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from headway.contract.event_catalogue import LAST_EVENT_TYPES, LIFE_DATA, LifeEventData
 from headway.v1 import events_pb2 as events
 
-JobData = (
-    events.JobQueuedEvent
-    | events.JobStartedEvent
-    | events.JobCheckpointEvent
-    | events.JobEvaluatedEvent
-    | events.JobPausedEvent
-    | events.JobResumedEvent
-    | events.JobMovedEvent
-    | events.JobCompletedEvent
-    | events.JobFailedEvent
-    | events.JobCancelledEvent
-)
-EventData = JobData | events.ModelRegisteredEvent | events.HostEvent
+JobData = LifeEventData
+ModelData = events.ModelRegisteredEvent | events.ModelPromotedEvent | events.ModelRolledBackEvent
+EventData = JobData | ModelData | events.HostEvent
 
 JOB_DATA: Mapping[str, type[JobData]] = MappingProxyType(
+    {f"trainer.train.{event}": data for event, data in LIFE_DATA.items()}
+)
+MODEL_DATA: Mapping[str, type[ModelData]] = MappingProxyType(
     {
-        "trainer.train.queued": events.JobQueuedEvent,
-        "trainer.train.started": events.JobStartedEvent,
-        "trainer.train.checkpoint": events.JobCheckpointEvent,
-        "trainer.train.evaluated": events.JobEvaluatedEvent,
-        "trainer.train.paused": events.JobPausedEvent,
-        "trainer.train.resumed": events.JobResumedEvent,
-        "trainer.train.moved": events.JobMovedEvent,
-        "trainer.train.completed": events.JobCompletedEvent,
-        "trainer.train.failed": events.JobFailedEvent,
-        "trainer.train.cancelled": events.JobCancelledEvent,
+        "trainer.model.registered": events.ModelRegisteredEvent,
+        "trainer.model.promoted": events.ModelPromotedEvent,
+        "trainer.model.rolled_back": events.ModelRolledBackEvent,
     }
 )
-TERMINAL_EVENTS = frozenset({"trainer.train.completed", "trainer.train.failed", "trainer.train.cancelled"})
+TERMINAL_EVENTS = frozenset(last.rpartition(".")[0] for last in LAST_EVENT_TYPES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

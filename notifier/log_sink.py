@@ -5,6 +5,7 @@ from typing import TextIO
 
 from headway.contract.times import rfc3339
 from headway.runtime.logs import get_logger
+from notifier.happening import Happening
 from notifier.messages import Message
 from notifier.sinks import SinkRefused, SinkUnavailable
 
@@ -22,6 +23,11 @@ class LogSink:
     def name(self) -> str:
         """For logs."""
         return "log"
+
+    def wants(self, happening: Happening) -> bool:
+        """Everything."""
+        del happening
+        return True
 
     async def send(self, message: Message) -> None:
         """Write; a reader that does not read delays messages, and loses none."""
@@ -41,7 +47,9 @@ class LogSink:
                 title=section.title,
                 text=section.text,
                 occurred=rfc3339(section.occur_time),
-                **{fact.name.replace(" ", "_"): fact.value for fact in section.facts},
+                earlier=[entry.event_id for entry in section.earlier],
+                # Below a key of their own: a metric may be called `level`.
+                facts={fact.name: fact.value for fact in section.facts},
             )
 
     def _write_line(self, line: str) -> None:

@@ -1,5 +1,6 @@
 """What is told to people, before any sink gives it a form of its own."""
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -12,6 +13,9 @@ MAX_FIELD_CHARACTERS = 200
 MAX_FIELDS = 12
 MAX_LINE_CHARACTERS = 2000
 """Longest readable line; also the most that one Discord message may hold."""
+
+NONCE_CHARACTERS = 25
+"""The most that Discord takes; 100 bits of a digest."""
 
 _BETWEEN = " | "
 
@@ -31,6 +35,21 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An event of the same job that is told along with a later one, in a word.
+
+    Attributes:
+        event: its type without the version.
+        event_id: its id.
+        occur_time: when it happened, UTC.
+    """
+
+    event: str
+    event_id: str
+    occur_time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """What one event is told as.
 
@@ -43,6 +62,11 @@ class Section:
         text: sentences; may be empty.
         facts: in the order of their weight.
         occur_time: when it happened, UTC.
+        project: project id; empty for hosts.
+        job_id: empty where it is not about a job.
+        is_terminal: whether the job came to its end.
+        failure_class: USER_INPUT, TRANSIENT or FATAL; empty unless the job failed.
+        earlier: events of the same job that are told with this one, in their order; `text` names them.
     """
 
     event: str
@@ -53,6 +77,16 @@ class Section:
     text: str
     facts: tuple[Fact, ...]
     occur_time: datetime
+    project: str = ""
+    job_id: str = ""
+    is_terminal: bool = False
+    failure_class: str = ""
+    earlier: tuple[Earlier, ...] = ()
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        """Of every event that it tells, in order."""
+        return (*(entry.event_id for entry in self.earlier), self.event_id)
 
     @property
     def line(self) -> str:
@@ -63,9 +97,21 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent at once: one section or several."""
+    """What is sent at once: one section or several.
+
+    Attributes:
+        sections: in the order in which they are told.
+        is_silent: whether it should make no sound where it arrives.
+    """
 
     sections: tuple[Section, ...]
+    is_silent: bool = False
+
+    @property
+    def nonce(self) -> str:
+        """Names the events in it: the same events, sent again, have the same nonce, however they are put into words."""
+        ids = sorted(event_id for section in self.sections for event_id in section.event_ids)
+        return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:NONCE_CHARACTERS]
 
     @property
     def line(self) -> str:
@@ -74,9 +120,9 @@ class Message:
         return _BETWEEN.join(cut(section.line, share) for section in self.sections)
 
 
-def clean_message(sections: Sequence[Section], redact: Callable[[str], str]) -> Message:
+def clean_message(sections: Sequence[Section], redact: Callable[[str], str], *, is_silent: bool = False) -> Message:
     """A message with nothing in it that must not leave: no secrets, no paths, no control characters, no overlength."""
-    return Message(tuple(_clean_section(section, redact) for section in sections))
+    return Message(tuple(_clean_section(section, redact) for section in sections), is_silent)
 
 
 def _clean_section(section: Section, redact: Callable[[str], str]) -> Section:
@@ -94,6 +140,12 @@ def _clean_section(section: Section, redact: Callable[[str], str]) -> Section:
         title=clean(section.title, MAX_TITLE_CHARACTERS),
         text=clean(section.text, MAX_TEXT_CHARACTERS),
         facts=tuple(facts),
+        project=clean(section.project, MAX_FIELD_CHARACTERS),
+        job_id=clean(section.job_id, MAX_FIELD_CHARACTERS),
+        failure_class=clean(section.failure_class, MAX_FIELD_CHARACTERS),
+        earlier=tuple(
+            replace(entry, event_id=clean(entry.event_id, MAX_FIELD_CHARACTERS)) for entry in section.earlier
+        ),
     )
 
 

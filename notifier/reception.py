@@ -3,6 +3,9 @@
 No message stops the ones behind it: one that cannot be used is terminated at the server, counted, and logged once.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from headway.runtime.clock import Clock
 from headway.runtime.feeds import Feed, Message
 from headway.runtime.logs import get_logger
@@ -19,10 +22,15 @@ _log = get_logger(__name__)
 class Reception:
     """One loop over the feed of events."""
 
-    def __init__(self, feed: Feed, ledger: Ledger, backlog: Backlog, clock: Clock) -> None:
+    def __init__(
+        self, feed: Feed, ledger: Ledger, backlog: Backlog, wants: Callable[[Happening], bool], clock: Clock
+    ) -> None:
+        """Args: wants: whether people are told of an event; what is not wanted counts as told."""
+        self._log = _log.bind(sink=ledger.sink)
         self._feed = feed
         self._ledger = ledger
         self._backlog = backlog
+        self._wants = wants
         self._clock = clock
         self.num_set_aside = 0
         self.num_repeated = 0
@@ -45,13 +53,17 @@ class Reception:
         except Poison as poison:
             await self._set_aside(message, poison)
             return
-        if is_news:
+        if is_news and self._is_worth_telling(happening):
             held = Held(sequence=message.sequence, happening=happening, arrival_seconds=self._clock.monotonic())
-            self._backlog.add(held, message)
+            # The body has been read; a backlog of thousands need not keep it.
+            self._backlog.add(held, replace(message, data=b""))
             return
-        self.num_repeated += 1
-        await self._ledger.settle([message.sequence])
+        self.num_repeated += not is_news
+        self._ledger.pass_over(message.sequence)
         await self._feed.ack(message)
+
+    def _is_worth_telling(self, happening: Happening) -> bool:
+        return happening.occur_time >= self._ledger.begin_time and self._wants(happening)
 
     def _is_news(self, happening: Happening, sequence: int) -> bool:
         if not happening.transition_number:
@@ -63,7 +75,7 @@ class Reception:
 
     async def _set_aside(self, message: Message, poison: Poison) -> None:
         self.num_set_aside += 1
-        _log.error(
+        self._log.error(
             "event set aside",
             reason=poison.reason,
             why=str(poison),

@@ -3,7 +3,8 @@
 Titles and colours of started, completed, failed and cancelled are those that the product had before it was rewritten.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from headway.contract.ids import JobName
 from headway.v1 import events_pb2 as events
 from notifier.happening import EventData, Happening
-from notifier.messages import Fact, Section
+from notifier.messages import Earlier, Fact, Section
 from notifier.wording import counts, figures, in_words, size_in_words, words
 
 BLURPLE = 0x5865F2
@@ -68,11 +69,12 @@ class _Rule(Generic[T_contra]):
         return self.put(happening.data)
 
 
-def section_of(happening: Happening, *, now: datetime) -> Section:
+def section_of(happening: Happening, earlier: Sequence[Happening] = (), *, now: datetime) -> Section:
     """The words for one event.
 
     Args:
         happening: of a type that RULES names; others are poison and never come here.
+        earlier: events of the same job before it that are told along with it, in a word each.
         now: of the wall clock; says how old the event is.
     """
     rule = RULES[happening.event]
@@ -85,17 +87,31 @@ def section_of(happening: Happening, *, now: datetime) -> Section:
         about=_about(happening),
         title=rule.title,
         colour=rule.colour,
-        text=" ".join(part for part in (telling.text, late) if part),
+        text=" ".join(part for part in (telling.text, late, _before(earlier)) if part),
         facts=telling.facts,
         occur_time=happening.occur_time,
+        project=happening.project,
+        job_id=happening.job_id,
+        is_terminal=happening.is_terminal,
+        failure_class=happening.data.failure_class if isinstance(happening.data, events.JobFailedEvent) else "",
+        earlier=tuple(
+            Earlier(event=event.event, event_id=event.event_id, occur_time=event.occur_time) for event in earlier
+        ),
     )
+
+
+def _before(earlier: Sequence[Happening]) -> str:
+    """Which events went before, each kind once, with its count."""
+    counted = Counter(event.event.rpartition(".")[2] for event in earlier)
+    words = [f"{name} {count} times" if count > 1 else name for name, count in counted.items()]
+    return f"Before that: {', '.join(words)}." if words else ""
 
 
 def _about(happening: Happening) -> str:
     match happening.data:
         case events.HostEvent():
             return f"hosts/{happening.data.host}"
-        case events.ModelRegisteredEvent():
+        case events.ModelRegisteredEvent() | events.ModelPromotedEvent() | events.ModelRolledBackEvent():
             return happening.data.model_version
     return JobName(happening.project, happening.job_id).name
 
@@ -137,7 +153,11 @@ def _evaluated(data: events.JobEvaluatedEvent) -> Telling:
 
 
 def _paused(data: events.JobPausedEvent) -> Telling:
-    return Telling("Nothing up to this step is lost.", tuple(counts(("step", data.step))))
+    if data.step:
+        return Telling("Nothing up to this step is lost.", tuple(counts(("step", data.step))))
+    if data.attempt:
+        return Telling("It has no checkpoint: when it is resumed, it begins again.")
+    return Telling("It had not begun.")
 
 
 def _resumed(data: events.JobResumedEvent) -> Telling:
@@ -191,6 +211,18 @@ def _registered(data: events.ModelRegisteredEvent) -> Telling:
     return Telling(facts=(*facts, *words(("job", data.run_id))))
 
 
+def _promoted(data: events.ModelPromotedEvent) -> Telling:
+    return Telling("It is the version that is used now.", _use(data.number, data.user_id, data.previous_model_version))
+
+
+def _rolled_back(data: events.ModelRolledBackEvent) -> Telling:
+    return Telling("It is used again.", _use(data.number, data.user_id, data.previous_model_version))
+
+
+def _use(number: int, user_id: str, previous: str) -> tuple[Fact, ...]:
+    return (*counts(("number", number)), *words(("by", user_id), ("instead of", previous)))
+
+
 def _host(data: events.HostEvent) -> Telling:
     return Telling(data.message, tuple(words(("mode", data.mode))))
 
@@ -212,6 +244,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "trainer.train.failed": _Rule("Training failed", RED, events.JobFailedEvent, _failed),
         "trainer.train.cancelled": _Rule("Training cancelled", ORANGE, events.JobCancelledEvent, _cancelled),
         "trainer.model.registered": _Rule("Model registered", GREEN, events.ModelRegisteredEvent, _registered),
+        "trainer.model.promoted": _Rule("Model promoted", GREEN, events.ModelPromotedEvent, _promoted),
+        "trainer.model.rolled_back": _Rule("Model rolled back", ORANGE, events.ModelRolledBackEvent, _rolled_back),
         "trainer.host.joined": _Rule("Host joined", BLURPLE, events.HostEvent, _host),
         "trainer.host.drained": _Rule("Host drained", YELLOW, events.HostEvent, _host),
         "trainer.host.lost": _Rule("Host lost", RED, events.HostEvent, _host),

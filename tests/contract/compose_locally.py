@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.contract.deployment import DEPLOY, Compose, ComposeService, make_pass
 
 HOME = "/var/lib/headway"
 _PORTS = {"nats": (4222, 8222), "gateway": (7070,), "scheduler": (7071,), "trainer-host": (7072,), "notifier": (7073,)}
+_OURS = ("HEADWAY_", "TRAINING_", "DISCORD_")
 _HEALTHY_LIMIT_SECONDS = 90.0
 
 
@@ -86,7 +87,7 @@ class Stack:
             time.sleep(0.1)
 
     def _environ(self, name: str, service: ComposeService) -> dict[str, str]:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("HEADWAY_", "TRAINING_"))}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
         given = {key: self._translate(name, value) for key, value in service.environment.items()}
         secrets = read_env_file(self.folder / service.env_file) if service.env_file else {}
         return inherited | {"HEADWAY_HOME": str(self.home(name))} | secrets | given
@@ -120,9 +121,16 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
-    """Every service, healthy, for the length of the block."""
+def running_stack(folder: Path, notifier_lines: Mapping[str, str]) -> Iterator[Stack]:
+    """Every service, healthy, for the length of the block.
+
+    Args:
+        folder: for all of them.
+        notifier_lines: what a person writes into secrets/notifier.env.
+    """
     stack = Stack(folder)
+    with (folder / "secrets" / "notifier.env").open("a", encoding="utf-8") as secrets:
+        secrets.writelines(f"{name}={value}\n" for name, value in notifier_lines.items())
     with ExitStack() as started:
         for name, _ in stack.compose.in_order():
             started.enter_context(stack.running(name))

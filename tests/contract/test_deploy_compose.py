@@ -84,6 +84,7 @@ def test_only_the_gateway_writes_keys() -> None:
     assert keys == {
         "gateway": "keys:/var/lib/headway/keys",
         "trainer-host": "keys:/var/lib/headway/keys:ro",
+        "notifier": "keys:/var/lib/headway/keys:ro",
     }
 
 

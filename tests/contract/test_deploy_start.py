@@ -14,6 +14,7 @@ from sklearn.datasets import load_iris
 
 from headway.client.client import HeadwayClient
 from headway.testing.eventually import eventually
+from headway.testing.webhooks import WebhookReceiver, webhook_receiver
 from headway.v1.job_specs_pb2 import JobSpec, TabularTrainSpec
 from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED
 from tests.contract.compose_locally import Stack, running_stack
@@ -38,39 +39,49 @@ async def submit_iris(stack: Stack) -> str:
 
 async def test_everything_starts_and_trains_as_its_own_user_and_tells_no_password(tmp_path: Path) -> None:
     """One test, because a stack takes as long to start as all of this takes to look at."""
-    with running_stack(tmp_path) as stack:
-        assert [name for name in stack.compose.services if not stack.is_healthy(name)] == []
-
-        subscriber = await nats.connect(stack.url("subscriber"))
-        heard = await subscriber.subscribe("trainer.>")
-        await subscriber.flush()
-        await train_and_be_told(stack)
-        events = {(await heard.next_msg(timeout=5)).subject.split(".")[2] for _ in range(heard.pending_msgs)}
-        assert events >= {"queued", "started", "evaluated", "completed", "registered"}
-        await subscriber.close()
-
-        # And again behind a restart of nats-server: its memory streams are gone, every feed is opened anew.
-        stack.restart("nats")
-        await train_and_be_told(stack)
-
-        # nats-server names every right that was missed; a service would only see a request without an answer.
-        assert [line for line in stack.log("nats").splitlines() if "Violation" in line] == []
-
-        # P30.
-        secrets = "".join(path.read_text(encoding="utf-8") for path in (stack.folder / "secrets").iterdir())
-        passwords = set(re.findall(r"p[0-9a-f]{48}", secrets))
-        logs = "".join(stack.log(name) for name in stack.compose.services)
-        assert len(passwords) == 4
-        assert [password for password in passwords if password in logs] == []
-
-        notifier = f"127.0.0.1:{stack.ports[7073]}"
-        assert (check_health(notifier), check_health(notifier, "headway.no.such")) == (0, 1)
+    async with webhook_receiver() as receiver:
+        lines = {
+            "HEADWAY_NOTIFIER__WEBHOOK__URL": receiver.url,
+            "HEADWAY_NOTIFIER__WEBHOOK__SECRET": receiver.secret,
+        }
+        with running_stack(tmp_path, lines) as stack:
+            await look_at(stack, receiver)
 
 
-async def train_and_be_told(stack: Stack) -> None:
+async def look_at(stack: Stack, receiver: WebhookReceiver) -> None:
+    assert [name for name in stack.compose.services if not stack.is_healthy(name)] == []
+
+    subscriber = await nats.connect(stack.url("subscriber"))
+    heard = await subscriber.subscribe("trainer.>")
+    await subscriber.flush()
+    await train_and_be_told(stack, receiver)
+    events = {(await heard.next_msg(timeout=5)).subject.split(".")[2] for _ in range(heard.pending_msgs)}
+    assert events >= {"queued", "started", "evaluated", "completed", "registered"}
+    await subscriber.close()
+
+    # And again behind a restart of nats-server: its memory streams are gone, every feed is opened anew.
+    stack.restart("nats")
+    await train_and_be_told(stack, receiver)
+
+    # nats-server names every right that was missed; a service would only see a request without an answer.
+    assert [line for line in stack.log("nats").splitlines() if "Violation" in line] == []
+
+    # P30.
+    secrets = "".join(path.read_text(encoding="utf-8") for path in (stack.folder / "secrets").iterdir())
+    passwords = set(re.findall(r"p[0-9a-f]{48}", secrets))
+    logs = "".join(stack.log(name) for name in stack.compose.services)
+    assert len(passwords) == 4
+    assert [secret for secret in (*passwords, receiver.secret, receiver.url) if secret in logs] == []
+
+    notifier = f"127.0.0.1:{stack.ports[7073]}"
+    assert (check_health(notifier), check_health(notifier, "headway.no.such")) == (0, 1)
+
+
+async def train_and_be_told(stack: Stack, receiver: WebhookReceiver) -> None:
     job = await submit_iris(stack)
     told = f"Training completed: projects/default/jobs/{job}"
     await eventually(lambda: told in stack.log("notifier"), timeout_seconds=20.0)
+    await eventually(lambda: any(told in str(taken.content) for taken in receiver.deliveries), timeout_seconds=20.0)
 
 
 def check_health(*arguments: str, home: Path | None = None) -> int:

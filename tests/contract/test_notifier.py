@@ -44,7 +44,7 @@ async def test_events_are_told_in_order_and_the_service_ends_in_order(
         await eventually(lambda: len(notifier.told) == 4)
         second = await publish(nats_bus, a_finished_job(now()))
         await eventually(lambda: len(notifier.told) == 8)
-        assert await notifier.is_serving("headway.notifier.delivery")
+        assert await notifier.is_serving("headway.notifier.log")
         assert await notifier.stop() == 0
         expected = [(title, job) for job in (*first, *second) for title in TITLES]
         assert notifier.told == expected

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from headway.cli.checks.notifier import check_notifier
 from headway.cli.checks.verdict import Verdict, away, fail, ok
 from headway.cli.global_options import GlobalOptions
 from headway.cli.session import connect
@@ -37,12 +38,14 @@ def read_addresses(home: Path) -> Addresses:
 
 
 async def check_services(options: GlobalOptions, home: Path) -> AsyncIterator[Verdict]:
-    """nats-server, scheduler, gateway and hosts; the first two only where they run on this machine."""
+    """nats-server, scheduler, notifier, gateway and hosts; the first three only where they run on this machine."""
     addresses = read_addresses(home)
     if addresses.nats_monitor_url and not options.address:
         yield await _nats(addresses.nats_monitor_url)
         yield await _durability(addresses.nats_monitor_url)
         yield await _scheduler(addresses.scheduler)
+        async for verdict in check_notifier(home, options.ca_file or named_file("HEADWAY_CA_FILE")):
+            yield verdict
     async with connect(options) as client:
         if not await is_serving(client.target.address, options.ca_file or named_file("HEADWAY_CA_FILE")):
             yield away("gateway", f"does not answer at {client.target.address}", _START)

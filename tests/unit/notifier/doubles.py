@@ -1,9 +1,11 @@
 """Events as services publish them, and a sink that a test can break."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from headway.contract.events import OutwardEvent, job_event
+from headway.contract.cloud_events import OutwardEvent
+from headway.contract.events import job_event
 from headway.contract.host_facts import HostFacts
 from headway.contract.ids import new_job_id
 from headway.contract.transitions import (
@@ -96,22 +98,35 @@ class TestableSink:
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self.taken: list[Message] = []
+        self.tried: list[Message] = []
         self.num_tries = 0
         self.is_out = False
+        self.unwanted: set[str] = set()
         self._num_left: int | None = None
-        self._failures = list(failures)
+        self.failures = list(failures)
+        self.hangs = False
+        self.poison = ""
 
     @property
     def name(self) -> str:
         return "test"
 
+    def wants(self, happening: Happening) -> bool:
+        return happening.event not in self.unwanted
+
     async def send(self, message: Message) -> None:
         self.num_tries += 1
-        if self._failures:
-            raise self._failures.pop(0)
-        if self.is_out:
+        self.tried.append(message)
+        if self.failures:
+            raise self.failures.pop(0)
+        if self.poison in [section.event for section in message.sections]:
+            raise ZeroDivisionError
+        if self.is_out and not self.hangs:
             raise SinkUnavailable("out of order")
-        self.taken.append(message)
+        if not self.is_out:
+            self.taken.append(message)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self._num_left is not None:
             self._num_left -= 1
             self.is_out = self._num_left == 0
@@ -123,9 +138,18 @@ class TestableSink:
     @property
     def events(self) -> list[str]:
         """The events taken, in order, by their last word."""
+        return [event.rpartition(".")[2] for message in self.taken for event in _events(message)]
+
+    @property
+    def heads(self) -> list[str]:
+        """As `events`, without those that were folded into later ones."""
         return [section.event.rpartition(".")[2] for message in self.taken for section in message.sections]
 
     @property
     def event_ids(self) -> list[str]:
         """Ids of the events taken, in order."""
-        return [section.event_id for message in self.taken for section in message.sections]
+        return [event_id for message in self.taken for section in message.sections for event_id in section.event_ids]
+
+
+def _events(message: Message) -> list[str]:
+    return [event for section in message.sections for event in (*(e.event for e in section.earlier), section.event)]

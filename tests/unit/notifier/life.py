@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -14,11 +15,22 @@ from headway.runtime.redaction import Redactor
 from headway.v1.records_pb2 import NotifierRecord
 from notifier.backlog import Backlog
 from notifier.batching import BatchRules
-from notifier.delivery import Delivery, Outlet
+from notifier.delivery import Delivery
 from notifier.ledger import Ledger, open_ledger
+from notifier.outlet import Outlet
+from notifier.post import open_feed
+from notifier.rates import Rate
 from notifier.reception import Reception
 from notifier.sinks import Sink
-from notifier.wiring import open_feed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifeOptions:
+    """As `Outlet` has them."""
+
+    rules: BatchRules = field(default_factory=BatchRules)
+    rate: Rate | None = None
+    sees_repeats: bool = False
 
 
 class WatchedFeed:
@@ -63,22 +75,35 @@ class WatchedFeed:
 class Life:
     """What runs between a start and a crash."""
 
-    def __init__(self, feed: WatchedFeed, ledger: Ledger, sink: Sink, clock: Clock) -> None:
+    def __init__(self, feed: WatchedFeed, ledger: Ledger, sink: Sink, clock: Clock, options: LifeOptions) -> None:
         self.feed = feed
         self.ledger = ledger
         self.health = [True]
-        outlet = Outlet(sink=sink, rules=BatchRules(), redact=Redactor().clean, report_health=self._note_health)
+        outlet = Outlet(
+            sink=sink,
+            rules=options.rules,
+            redact=Redactor().clean,
+            report_health=self._note_health,
+            rate=options.rate,
+            sees_repeats=options.sees_repeats,
+        )
         backlog = Backlog()
-        self.reception = Reception(feed, ledger, backlog, clock)
+        self.reception = Reception(feed, ledger, backlog, sink.wants, clock)
         self.delivery = Delivery(feed, ledger, backlog, outlet, clock)
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, bus: Bus, sink: Sink, clock: Clock) -> AsyncIterator[Self]:
+    async def of(
+        cls,
+        bus: Bus,
+        sink: Sink,
+        clock: Clock,
+        options: LifeOptions = LifeOptions(),
+    ) -> AsyncIterator[Self]:
         """A running notifier."""
-        ledger = await open_ledger(bus, bus.records(NOTIFIER, NotifierRecord), clock)
-        async with WatchedFeed(await open_feed(bus, ledger)) as feed, asyncio.TaskGroup() as group:
-            life = cls(feed, ledger, sink, clock)
+        ledger = await open_ledger(bus, bus.records(NOTIFIER, NotifierRecord), sink.name, clock)
+        async with WatchedFeed(await open_feed(bus, ledger, sink.name)) as feed, asyncio.TaskGroup() as group:
+            life = cls(feed, ledger, sink, clock, options)
             loops = [group.create_task(life.reception.run()), group.create_task(life.delivery.run())]
             yield life
             for loop in loops:

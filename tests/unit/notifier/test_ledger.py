@@ -4,15 +4,16 @@ import pytest
 
 from headway.contract.subjects import EVENTS, NOTIFIER
 from headway.runtime.bus import Bus
-from headway.runtime.clock import SystemClock
+from headway.runtime.clock import Clock, SystemClock
 from headway.runtime.records import RecordError
+from headway.testing.clock import ManualClock
 from headway.v1.records_pb2 import NotifierRecord
-from notifier.ledger import Ledger, open_ledger
+from notifier.ledger import NEW_SINK_LOOKS_BACK, Ledger, open_ledger
 from notifier.places import Order, Place
 
 
-async def a_ledger(bus: Bus) -> Ledger:
-    return await open_ledger(bus, bus.records(NOTIFIER, NotifierRecord), SystemClock())
+async def a_ledger(bus: Bus, sink: str = "test", clock: Clock = SystemClock()) -> Ledger:  # noqa: B008 - stateless
+    return await open_ledger(bus, bus.records(NOTIFIER, NotifierRecord), sink, clock)
 
 
 async def test_a_new_ledger_begins_at_the_beginning(bus: Bus) -> None:
@@ -31,6 +32,37 @@ async def test_what_was_settled_is_settled_in_the_next_life(bus: Bus) -> None:
     assert after.next_sequence == 3
     assert [sequence in after.settled for sequence in (1, 2, 3, 4)] == [True, True, False, True]
     assert after.places.judge("job", Place(5, 6)) is Order.BACKWARDS
+
+
+async def test_each_sink_has_a_ledger_of_its_own(bus: Bus) -> None:
+    await bus.publish("trainer.host.joined.v1.a", b"")
+    one, other = await a_ledger(bus, "one"), await a_ledger(bus, "other")
+    await one.settle([1])
+    await other.settle([])
+    assert (await a_ledger(bus, "one")).next_sequence == 2
+    assert (await a_ledger(bus, "other")).next_sequence == 1
+
+
+async def test_a_sink_that_never_told_anything_begins_where_it_first_looked(bus: Bus, clock: ManualClock) -> None:
+    began = (await a_ledger(bus, clock=clock)).begin_time
+    assert began == clock.now() - NEW_SINK_LOOKS_BACK
+    await clock.advance(86_400.0)
+    assert (await a_ledger(bus, clock=clock)).begin_time == began
+
+
+async def test_what_is_being_sent_is_on_record_until_it_is_settled(bus: Bus) -> None:
+    """F49."""
+    for number in range(3):
+        await bus.publish("trainer.host.joined.v1.a", b"%d" % number)
+    ledger = await a_ledger(bus)
+    for sequence in (1, 2, 3):
+        ledger.settled.receive(sequence, now_seconds=0.0)
+    await ledger.intend([1, 2])
+    await ledger.settle([3])
+    assert (await a_ledger(bus)).sending == {1, 2}
+    ledger = await a_ledger(bus)
+    await ledger.settle([1, 2])
+    assert (await a_ledger(bus)).sending == frozenset()
 
 
 async def test_of_two_notifiers_one_must_end(bus: Bus) -> None:

@@ -1,6 +1,7 @@
 """The sink that writes into the log."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from structlog.testing import capture_logs
 from headway.runtime.logs import get_logger
 from notifier import log_sink
 from notifier.log_sink import LogSink
-from notifier.messages import Message, clean_message
+from notifier.messages import Fact, Message, clean_message
 from notifier.rules import section_of
 from notifier.sinks import SinkRefused, SinkUnavailable
 from tests.unit.notifier.doubles import a_finished_job, happenings_of
@@ -42,8 +43,16 @@ async def test_each_message_is_one_readable_line_and_each_event_one_structured_l
         ("told", "trainer.train.completed", f"{JOB_ID}:4"),
     ]
     assert lines[1]["title"] == "Training completed"
-    assert lines[1]["accuracy"] == "0.96"
+    assert lines[1]["facts"]["accuracy"] == "0.96"
     assert lines[1]["occurred"] == "2026-11-01T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("name", ["event", "level", "what", "exc_info", "timestamp", "self"])
+async def test_a_figure_may_have_any_name(name: str) -> None:
+    section = replace(a_message().sections[0], facts=(Fact(name, "0.5"),))
+    readable = io.StringIO()
+    await LogSink(readable).send(Message((section,)))
+    assert f"{name} 0.5" in readable.getvalue()
 
 
 async def test_a_broken_pipe_is_an_outage() -> None:

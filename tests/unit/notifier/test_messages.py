@@ -1,12 +1,24 @@
 """Nothing leaves that must not: secrets, paths, control characters, overlength."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from headway.runtime.redaction import Redactor
-from notifier.messages import MAX_FIELDS, MAX_LINE_CHARACTERS, Fact, Message, Section, clean_message, cut, plain
+from notifier.messages import (
+    MAX_FIELDS,
+    MAX_LINE_CHARACTERS,
+    NONCE_CHARACTERS,
+    Earlier,
+    Fact,
+    Message,
+    Section,
+    clean_message,
+    cut,
+    plain,
+)
 from notifier.rules import section_of
 from tests.unit.notifier.doubles import a_cancelled_job, a_failed_job, a_running_job, happenings_of
 
@@ -97,3 +109,15 @@ def test_text_is_cut_with_a_sign() -> None:
 
 def test_plain_text_stays_as_it_is() -> None:
     assert plain("Größe  3 m² naïve 模型") == "Größe 3 m² naïve 模型"
+
+
+def test_the_nonce_names_the_events_and_not_their_words() -> None:
+    """F49: the same events, sent again, are the same message, however they are put."""
+    first, second = a_section(), replace(a_section(), event_id="j:2")
+    folded = replace(second, earlier=(Earlier(event="trainer.train.queued", event_id="j:1", occur_time=NOW),))
+    nonce = Message((first, second)).nonce
+    assert len(nonce) == NONCE_CHARACTERS
+    assert Message((second, first), is_silent=True).nonce == nonce
+    assert Message((replace(first, text="It happened 5 min ago."), second)).nonce == nonce
+    assert Message((folded,)).nonce == nonce
+    assert Message((first,)).nonce != nonce != Message((second,)).nonce

@@ -8,12 +8,13 @@ from headway.contract.events import host_event, model_registered_event
 from headway.contract.subjects import EVENTS
 from headway.contract.times import timestamp
 from headway.v1 import events_pb2 as events
+from headway.v1.events_pb2 import ModelPromotedEvent, ModelRolledBackEvent
 from headway.v1.hosts_pb2 import Host
 from headway.v1.jobs_pb2 import ResultSummary
 from headway.v1.models_pb2 import ModelVersion
 from notifier import rules
 from notifier.decode import decode
-from notifier.happening import JOB_DATA, EventData, Happening
+from notifier.happening import JOB_DATA, MODEL_DATA, EventData, Happening
 from notifier.messages import Section
 from notifier.rules import RULES, section_of
 from tests.unit.notifier.doubles import a_cancelled_job, a_failed_job, a_finished_job, happenings_of
@@ -46,15 +47,40 @@ def test_colours_and_titles_are_those_people_know(event: str, colour: int) -> No
 def test_every_event_that_can_be_read_has_words() -> None:
     readable = {
         *JOB_DATA,
-        "trainer.model.registered",
+        *MODEL_DATA,
         *(f"trainer.host.{name}" for name in ("joined", "lost", "drained")),
     }
     assert set(RULES) == readable
 
 
-def test_every_event_of_the_stream_is_read_but_those_that_nobody_publishes_yet() -> None:
-    published = {pattern.partition(".v1")[0] for pattern in EVENTS.subjects}
-    assert published - set(RULES) == {"trainer.model.promoted", "trainer.model.rolled_back"}
+def test_every_event_of_the_stream_is_read() -> None:
+    assert {pattern.partition(".v1")[0] for pattern in EVENTS.subjects} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "title"),
+    [
+        ("promoted", ModelPromotedEvent, "Model promoted"),
+        ("rolled_back", ModelRolledBackEvent, "Model rolled back"),
+    ],
+)
+def test_a_model_is_told_by_its_version(
+    event: str, data: type[ModelPromotedEvent | ModelRolledBackEvent], title: str
+) -> None:
+    versions = "projects/demo/models/iris/versions"
+    full = data(model_version=f"{versions}/b", number=2, user_id="ada", previous_model_version=f"{versions}/a")
+    happening = Happening(event=f"trainer.model.{event}", event_id="x", occur_time=NOW, data=full, project="demo")
+    section = section_of(happening, now=NOW)
+    assert (section.title, section.about) == (title, f"{versions}/b")
+    assert facts(section) == {"number": "2", "by": "ada", "instead of": f"{versions}/a"}
+
+
+def test_what_came_before_is_told_in_a_word() -> None:
+    queued, started, evaluated, completed = happenings_of(a_finished_job(NOW))
+    section = section_of(completed, [queued, started, started, evaluated], now=NOW)
+    assert section.text.endswith("Before that: queued, started 2 times, evaluated.")
+    assert section.event_ids == (*(h.event_id for h in (queued, started, started, evaluated)), completed.event_id)
+    assert (section.is_terminal, section.project, section.job_id) == (True, "demo", completed.job_id)
 
 
 def test_a_job_is_told_from_the_queue_to_the_result() -> None:
@@ -105,6 +131,18 @@ def test_each_class_of_failure_has_its_advice(failure_class: str, advice: str) -
 
 def test_a_cancellation_repeats_the_callers_words() -> None:
     assert sections(happenings_of(a_cancelled_job(NOW, message="wrong data")))[-1].text == "wrong data"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (events.JobPausedEvent(attempt=1, step=120), "Nothing up to this step is lost."),
+        (events.JobPausedEvent(attempt=1), "It has no checkpoint: when it is resumed, it begins again."),
+        (events.JobPausedEvent(), "It had not begun."),
+    ],
+)
+def test_a_pause_promises_only_what_is_kept(data: events.JobPausedEvent, text: str) -> None:
+    assert section_of(happening_of("trainer.train.paused", data), now=NOW).text == text
 
 
 def test_a_fallback_is_told() -> None:

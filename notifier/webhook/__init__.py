@@ -1,0 +1,1 @@
+"""Messages to a program of the user's own, over HTTP, signed."""
