@@ -49,7 +49,11 @@ COMMANDS = (
     Entry("submit", "headway.cli.submit", "Queue a job from a YAML or TOML file.", _WORK),
     Entry("validate", "headway.cli.validate", "Check a job file and say what would happen; queues nothing.", _WORK),
     Entry(
-        "jobs", "headway.cli.jobs", "List, read, watch, cancel and explain jobs; read their logs.", _WORK, is_group=True
+        "jobs",
+        "headway.cli.jobs",
+        "List, read, watch, pause, resume, cancel and explain jobs; read their logs.",
+        _WORK,
+        is_group=True,
     ),
     Entry("models", "headway.cli.models", "List and read models; pull one into a folder.", _WORK, is_group=True),
     Entry("datasets", "headway.cli.datasets", "Upload, list, read and preview datasets.", _WORK, is_group=True),
@@ -58,7 +62,12 @@ COMMANDS = (
         "host", "headway.cli.host", "Join this machine to a control plane as a trainer host.", _OPERATE, is_group=True
     ),
     Entry("config", "headway.cli.config", "Read and set the default execution mode.", _OPERATE, is_group=True),
+    Entry(
+        "dm", "headway.cli.dm", "Talk to the Discord bot without Discord: see `headway up --fake-discord`.", _OPERATE
+    ),
     Entry("events", "headway.cli.events", "Follow the events on NATS.", _OPERATE, is_group=True),
+    Entry("on", "headway.cli.on", "Run a command for each event, such as a job's end.", _OPERATE),
+    Entry("replay", "headway.cli.replay", "Show a job's events again, at the pace they had or faster.", _OPERATE),
 )
 
 

@@ -1,6 +1,8 @@
 """`headway up`: all services on this machine, in the foreground."""
 
 import asyncio
+import secrets
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +18,7 @@ from headway.cli.stack.running import Listener, running_stack
 from headway.cli.stack.services import StackOptions, plan_services
 from headway.cli.stack.supervisor import Notice, Supervisor
 from headway.cli.view.consoles import print_table, say
-from headway.runtime.clock import SystemClock
+from headway.runtime.clock import Clock, SystemClock
 
 app = typer.Typer()
 
@@ -38,6 +40,13 @@ def up(
             show_default="data in the home folder",
         ),
     ] = None,
+    fake_discord: Annotated[
+        bool,
+        typer.Option(
+            "--fake-discord",
+            help="Play Discord on this machine: what its bot tells you is shown here, and `headway dm` answers it.",
+        ),
+    ] = False,
 ) -> None:
     """Start all services on this machine, until Ctrl-C.
 
@@ -46,23 +55,33 @@ def up(
     Ctrl-C kills it.
     """
     home = Home(home_of(options_of(ctx)))
-    finish(_run(home, port, data_root), home=home.root)
+    token = f"fake.{secrets.token_urlsafe(32)}" if fake_discord else ""
+    finish(_run(home, port, data_root, token), home=home.root)
 
 
-async def _run(home: Home, port: int | None, data_root: Path | None) -> ExitCode:
+async def _run(home: Home, port: int | None, data_root: Path | None, fake_discord_token: str) -> ExitCode:
     clock = SystemClock()
-    begin = clock.monotonic()
+    begin, begin_time = clock.monotonic(), clock.now()
     home.refuse_if_held()
-    options = StackOptions(home, choose_ports(port), data_root or home.data)
+    options = StackOptions(home, choose_ports(port), data_root or home.data, fake_discord_token=fake_discord_token)
     try:
         async with running_stack(options, clock, Listener(show_notice, show_warning)) as supervisor:
             print_table(status_table(options, supervisor))
             say(f"ready after {clock.monotonic() - begin:.1f} s; logs in {home.logs}; Ctrl-C stops everything")
-            say(_next_commands())
-            await asyncio.Event().wait()
+            say(_next_commands(options))
+            await _stay(options, clock, begin_time)
     except asyncio.CancelledError:
         say("stopped")
     return ExitCode.OK
+
+
+async def _stay(options: StackOptions, clock: Clock, begin_time: datetime) -> None:
+    if options.fake_discord_token:
+        # Late: aiohttp takes a fifth of a second, which no other `up` needs.
+        from headway.cli.owner_dm.watching import watch_owner
+
+        await watch_owner(options.home.root, clock, since=begin_time)
+    await asyncio.Event().wait()
 
 
 def show_notice(notice: Notice) -> None:
@@ -88,10 +107,12 @@ def status_table(options: StackOptions, supervisor: Supervisor) -> Table:
     return table
 
 
-def _next_commands() -> str:
+def _next_commands(options: StackOptions) -> str:
+    dm = f"\n  {headway()} dm                       talk to the bot, as you would in Discord"
     return (
         "next, in another terminal:\n"
         f"  {headway()} submit job.yaml --wait   queue a job and watch it\n"
         f"  {headway()} jobs list                what there is\n"
         f"  {headway()} doctor                   whether all is well"
+        f"{dm if options.fake_discord_token else ''}"
     )

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 
-from tests.bench import callback, create_job, executor, idle, iris, scheduling
+from tests.bench import callback, create_job, executor, idle, iris, notifications, scheduling
 from tests.bench.report import REPOSITORY, Row, render, write
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[], Coroutine[None, None, list[Row]]]] = {
     "executor": executor.measure,
     "idle": idle.measure,
     "scheduling": scheduling.measure,
+    "notifications": notifications.measure,
 }
 
 

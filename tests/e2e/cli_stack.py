@@ -48,9 +48,9 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def up(headway: Headway) -> Generator["subprocess.Popen[str]"]:
+def up(headway: Headway, *arguments: str) -> Generator["subprocess.Popen[str]"]:
     """`headway up` on free ports, ready inside and stopped after."""
-    process = headway.start("up", "--port", "0")
+    process = headway.start("up", "--port", "0", *arguments)
     try:
         wait_for_line(process, READY)
         yield process

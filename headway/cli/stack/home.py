@@ -67,7 +67,9 @@ class Home:
         Raises:
             HomeInUse: another one holds it; the message says which.
         """
-        self.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: `parents` would make the root with the mode that everybody can read.
+        for folder in (self.root, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The lock goes with the process, however it ends; the file stays and says nothing by itself.
         descriptor = os.open(self.run / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+", encoding="utf-8") as lock:

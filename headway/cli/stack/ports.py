@@ -9,8 +9,8 @@ from headway.contract.errors import Code, HeadwayError
 
 LOOPBACK = "127.0.0.1"
 GATEWAY_PORT = 7070
-_USUAL = (7071, 7072, 7073, 4222, 8222)
-"""Of scheduler, trainer host, notifier, nats-server and its monitor."""
+_USUAL = (7071, 7072, 7073, 4222, 8222, 7074)
+"""Of scheduler, trainer host, notifier, nats-server, its monitor and the fake Discord."""
 
 
 class PortInUse(HeadwayError):
@@ -30,6 +30,7 @@ class Ports:
     notifier: int
     nats: int
     nats_monitor: int
+    fake_discord: int = 0
 
 
 def choose_ports(gateway: int | None = None) -> Ports:

@@ -1,4 +1,7 @@
-"""How a service is seen to be ready: nats-server by its monitor, the others by their run file and health check."""
+"""How a service is seen to be ready: nats-server by its monitor, the others by their run file and health check.
+
+The fake Discord speaks no gRPC; it writes its run file once it listens.
+"""
 
 import json
 from pathlib import Path
@@ -6,7 +9,7 @@ from pathlib import Path
 import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-from headway.cli.stack.services import NATS, ServicePlan
+from headway.cli.stack.services import FAKE_DISCORD, NATS, ServicePlan
 from headway.runtime.channel import ChannelOptions, open_channel
 from headway.runtime.durability import is_healthy
 
@@ -18,6 +21,8 @@ async def is_ready(plan: ServicePlan, pid: int, *, run_folder: Path, monitor_url
     if plan.name == NATS:
         return await is_healthy(monitor_url)
     address = announced_address(run_folder / f"{plan.name}.json", pid)
+    if plan.name == FAKE_DISCORD:
+        return address is not None
     return address is not None and (not address or await is_serving(address))
 
 

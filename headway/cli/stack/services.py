@@ -17,7 +17,10 @@ GATEWAY = "gateway"
 SCHEDULER = "scheduler"
 TRAINER_HOST = "trainer_host"
 NOTIFIER = "notifier"
+FAKE_DISCORD = "fake_discord"
 LOCAL_HOST_ID = "local"
+FAKE_OWNER_ID = "80351110224678912"
+"""Of the owner in the fake Discord; the one of Discord's own examples."""
 
 # The command line's own variables. A service would take a gateway's address for its own business.
 _CLIENT_VARIABLES = frozenset(
@@ -34,12 +37,15 @@ class StackOptions:
         ports: of every listener.
         data_root: where data paths of jobs start.
         log_level: least severe line in the log files.
+        fake_discord_token: what the notifier logs in to a fake Discord with; empty: there is none, and the notifier
+            talks to Discord itself if it is set up to.
     """
 
     home: Home
     ports: Ports
     data_root: Path
     log_level: str = "info"
+    fake_discord_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,11 @@ def plan_services(options: StackOptions, environ: Mapping[str, str] = os.environ
         ),
         _python_service(SCHEDULER, scheduler, {**shared, "HEADWAY_SCHEDULER__LISTEN": scheduler}, stop_rank=1),
         _python_service(TRAINER_HOST, host, {**shared, **_host_environment(options, gateway, scheduler, host)}, 0),
-        _python_service(NOTIFIER, notifier, {**shared, "HEADWAY_NOTIFIER__LISTEN": notifier}, stop_rank=0),
+        _python_service(
+            NOTIFIER, notifier, {**shared, **_notifier_environment(options, gateway, notifier)}, stop_rank=0
+        ),
     ]
-    return tuple(plans)
+    return (*plans, _fake_discord(options, environ)) if options.fake_discord_token else tuple(plans)
 
 
 def _python_service(module: str, address: str, environment: Mapping[str, str], stop_rank: int) -> ServicePlan:
@@ -107,6 +115,33 @@ def _host_environment(options: StackOptions, gateway: str, scheduler: str, liste
         "HEADWAY_TRAINER_HOST__LISTEN": listen,
         "HEADWAY_API_KEY": read_key_file(options.home.root / LOCAL_KEY),
     }
+
+
+def _notifier_environment(options: StackOptions, gateway: str, listen: str) -> dict[str, str]:
+    own = {
+        "HEADWAY_NOTIFIER__LISTEN": listen,
+        "HEADWAY_NOTIFIER__GATEWAY_ADDRESS": gateway,
+        "HEADWAY_API_KEY": read_key_file(options.home.root / LOCAL_KEY),
+    }
+    if not options.fake_discord_token:
+        return own
+    address = f"{LOOPBACK}:{options.ports.fake_discord}"
+    return own | {
+        "HEADWAY_NOTIFIER__DISCORD__TOKEN": options.fake_discord_token,
+        "HEADWAY_NOTIFIER__DISCORD__OWNER_ID": FAKE_OWNER_ID,
+        "HEADWAY_NOTIFIER__DISCORD__API_BASE": f"http://{address}/api/v10",
+        "HEADWAY_NOTIFIER__DISCORD__GATEWAY_URL": f"ws://{address}/gateway/",
+        "HEADWAY_NOTIFIER__DISCORD__IS_CONTROL_ENABLED": "true",
+    }
+
+
+def _fake_discord(options: StackOptions, environ: Mapping[str, str]) -> ServicePlan:
+    port = options.ports.fake_discord
+    options_of_it = ("--port", str(port), "--home", str(options.home.root), "--owner-id", FAKE_OWNER_ID)
+    # By environment and not by argument: every user of the machine can read the arguments of a process.
+    environment = {**_plain(environ), "HEADWAY_FAKE_DISCORD_TOKEN": options.fake_discord_token}
+    command = (sys.executable, "-m", "headway.testing.discord", *options_of_it)
+    return ServicePlan(FAKE_DISCORD, command, environment, f"{LOOPBACK}:{port}", stop_rank=1)
 
 
 def _plain(environ: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ _HINTS_BY_REASON = {
     "NOT_DURABLE": "doctor",
     "UNKNOWN_DATASET": "datasets list",
     "QUEUE_FULL": "jobs list --filter 'state = QUEUED'",
+    "NO_FAKE_DISCORD": "up --fake-discord",
     "FOLDER_IN_USE": "models pull MODEL --to OTHER_FOLDER",
     "SCOPE": "--key-file FILE ...   (a key with the right)",
 }

@@ -85,7 +85,7 @@ def test_a_key_that_others_can_read_is_said_with_its_remedy(tmp_path: Path) -> N
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "local.key").write_text("hw_x", encoding="utf-8")
     (tmp_path / "keys" / "local.key").chmod(0o644)
-    for arguments in (("config", "show"), ("jobs", "list"), ("up",)):
+    for arguments in (("config", "show"), ("jobs", "list"), ("up", "--port", "0")):
         found = run(*arguments, "--home", str(tmp_path))
         assert found.returncode == 4, arguments
         assert "chmod 600" in found.stderr

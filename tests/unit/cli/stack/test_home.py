@@ -17,6 +17,12 @@ def test_a_new_home_is_for_its_user_alone_and_has_a_key(tmp_path: Path) -> None:
     assert read_key_file(home.root / "keys" / "local.key") == key
 
 
+def test_a_home_that_is_only_asked_about_is_for_its_user_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    assert not home.is_held()
+    assert home.root.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.make()
