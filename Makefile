@@ -66,6 +66,7 @@ check-tidy: proto
 
 docs: proto ## write the generated pages of docs/
 	$(BIN)/python -m headway.contract.state_diagram > docs/states.md
+	$(BIN)/python -m protos.event_pages
 
 format: $(DEV) ## format Python and protos, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only .

@@ -7,6 +7,7 @@ from functools import partial
 from gateway.bucket_index import BucketIndex
 from gateway.model_versions import find_listed, makes_version, version_key, version_of, with_listed
 from gateway.upserts import upsert
+from headway.contract.cloud_events import Clean
 from headway.contract.events import job_id_of, model_registered_event
 from headway.contract.ids import ModelVersionName
 from headway.contract.subjects import EVENTS, every_job_event_subject
@@ -36,13 +37,25 @@ class Registrar:
         models: Records[ModelRecord],
         index: BucketIndex[ModelRecord],
         clock: Clock,
+        *,
+        clean: Clean,
     ) -> None:
-        """Args: bus: for feed and events. jobs, models: the buckets. index: told of writes. clock: for times."""
+        """Take what registering needs.
+
+        Args:
+            bus: for feed and events.
+            jobs: the bucket.
+            models: the bucket.
+            index: told of writes.
+            clock: for times.
+            clean: takes secrets and paths out of what an event says.
+        """
         self._bus = bus
         self._jobs = jobs
         self._models = models
         self._index = index
         self._clock = clock
+        self._clean = clean
         self._telling = asyncio.Lock()
 
     async def run(self) -> None:
@@ -77,7 +90,7 @@ class Registrar:
 
     async def _tell(self, version: ModelVersion) -> None:
         """Publish the event, unless the model's newest event says that it was: the server forgets ids in minutes."""
-        event = model_registered_event(version)
+        event = model_registered_event(version, self._clean)
         # One at a time: the commit and the feed register the same version at nearly the same moment, and the server
         # drops the second event from the stream only; a plain subscriber would hear both.
         async with self._telling:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.claims import Claim, read_claim
 from gateway.log_checks import checked_lines
+from gateway.log_outlet import LogOutlet
 from gateway.progress_outlet import ProgressOutlet
 from gateway.rights import no_such_job
 from headway.contract.errors import StaleAttempt, StreamProtocol
@@ -48,13 +49,25 @@ class Telemetry:
         logs: JobLogs,
         clock: Clock,
         clean: Callable[[str], str],
+        *,
+        log_outlet: LogOutlet,
     ) -> None:
-        """Args: jobs: for the fence. outlet: for progress. logs: for lines. clean: takes secrets out of a text."""
+        """Take what telemetry needs.
+
+        Args:
+            jobs: for the fence.
+            outlet: for progress.
+            logs: keeps lines.
+            clock: for the fence.
+            clean: takes secrets and paths out of a text.
+            log_outlet: tells those who listen of the lines that were kept.
+        """
         self._jobs = jobs
         self._outlet = outlet
         self._logs = logs
         self._clock = clock
         self._clean = clean
+        self._log_outlet = log_outlet
 
     async def receive(self, messages: AsyncIterator[ReportTelemetryRequest]) -> int:
         """Take a stream in until the host ends it.
@@ -76,10 +89,14 @@ class Telemetry:
             if fence is None or self._clock.monotonic() - fence.read_seconds >= FENCE_SECONDS:
                 fence = await self._read_fence(claim)
             if message.HasField("progress") and is_held(fence.job.state):
+                message.progress.message = self._clean(message.progress.message)
                 self._outlet.offer(fence.job, claim.host, claim.attempt, message.progress)
             if message.lines:
                 lines = checked_lines(message.lines, claim.attempt, self._clean)
-                num_kept += await self._logs.append(claim.job.name, claim.attempt, lines)
+                num_new = await self._logs.append(claim.job.name, claim.attempt, lines)
+                if num_new:
+                    self._log_outlet.offer(fence.job, claim.host, claim.attempt, lines[-num_new:])
+                num_kept += num_new
         return num_kept
 
     async def _read_fence(self, claim: Claim) -> _Fence:

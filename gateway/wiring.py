@@ -14,7 +14,6 @@ from gateway.blobs.store import BlobStore
 from gateway.blobs.uploads import Uploads
 from gateway.bucket_index import BucketIndex
 from gateway.cached_tables import CachedTables
-from gateway.cancel import Canceller
 from gateway.commit import Commits
 from gateway.data_root import DataRoot
 from gateway.dataset_service import DatasetService
@@ -32,6 +31,7 @@ from gateway.job_service import JobParts, JobService
 from gateway.job_view import JobViews
 from gateway.list_jobs import JobLister
 from gateway.local_key import admit_local_key, ensure_local_key, own_key
+from gateway.log_outlet import LogOutlet
 from gateway.model_service import ModelService
 from gateway.models import ModelStore
 from gateway.noted_records import NotedRecords
@@ -45,6 +45,7 @@ from gateway.registrations import Registrations
 from gateway.result_service import ResultService
 from gateway.scheduler_client import SchedulerClient
 from gateway.settings import GatewaySettings
+from gateway.steering import Steering
 from gateway.store_lock import store_lock
 from gateway.submission_world import SubmissionWorld
 from gateway.submit import Submitter
@@ -193,12 +194,13 @@ def _add_models(parts: _Parts, stock: _Stock, views: "_Views") -> None:
     service, settings, bus = parts.service, parts.settings, parts.bus
     records = bus.records(MODELS, ModelRecord)
     index = BucketIndex(bus, MODELS, ModelRecord, service.clock)
-    registrar = Registrar(bus, records, index, service.clock)
+    redactor = Redactor({"<home>": settings.home, "<data>": settings.data_path})
+    registrar = Registrar(bus, views.jobs, records, index, service.clock, clean=redactor.clean)
     registrations = Registrations(registrar, service)
     commits = Commits(views.jobs, stock.blobs, registrations, stock.threads, service.clock)
-    redactor = Redactor({"<home>": settings.home, "<data>": settings.data_path})
     outlet = ProgressOutlet(bus, service.clock, service)
-    telemetry = Telemetry(views.jobs, outlet, views.logs, service.clock, redactor.clean)
+    log_outlet = LogOutlet(bus, service)
+    telemetry = Telemetry(views.jobs, outlet, views.logs, service.clock, redactor.clean, log_outlet=log_outlet)
     parts.add(add_ResultServiceServicer_to_server, ResultService(commits, telemetry), results_service_pb2.DESCRIPTOR)
     models = ModelStore(records, index, stock.blobs, stock.threads, registrations)
     model_service = ModelService(models, stock.blobs, stock.threads)
@@ -270,7 +272,7 @@ def _job_service(
             submitter=Submitter(views.jobs, views.projection, views.queue, shown, world, clock),
             reader=JobReader(views.jobs, shown),
             lister=JobLister(views.projection, shown),
-            canceller=Canceller(views.jobs, shown, clock),
+            steering=Steering(views.jobs, shown, clock),
             watches=Watches(views.jobs, views.hub, shown, clock, times),
             tails=LogTails(views.jobs, views.logs, views.hub, clock),
             explainer=Explainer(views.jobs, views.projection, views.hosts, scheduler, clock),

@@ -9,8 +9,9 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from headway.contract.cloud_events import Clean, OutwardEvent
 from headway.contract.errors import HeadwayError
-from headway.contract.events import OutwardEvent, job_event, transition_number
+from headway.contract.events import job_event, transition_number
 from headway.contract.ids import JobName
 from headway.contract.subjects import EVENTS, JOBS, all_job_events_subject
 from headway.contract.times import moment
@@ -34,9 +35,11 @@ _CURSORS_KEPT = 10_000
 class EventsPublisher:
     """Turns transitions into events."""
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock, *, clean: Clean) -> None:
+        """Args: bus: for the feed and the events. clock: for times. clean: takes secrets and paths out of a text."""
         self._bus = bus
         self._clock = clock
+        self._clean = clean
         self._cursors: OrderedDict[str, int] = OrderedDict()
 
     async def run(self) -> None:
@@ -61,7 +64,7 @@ class EventsPublisher:
         cursor = self._cursors.pop(message.key, None)
         if cursor is None:
             cursor = await self._published(record.job)
-        for number, event in due_events(record, cursor, now=self._clock.now()):
+        for number, event in due_events(record, cursor, now=self._clock.now(), clean=self._clean):
             # Forgotten until all is published: after an error the place is read from the stream again.
             await self._publish(event)
             cursor = number
@@ -85,7 +88,7 @@ class EventsPublisher:
 
 
 def due_events(
-    record: JobRecord, cursor: int, *, now: datetime, kept: timedelta = EVENTS.max_age
+    record: JobRecord, cursor: int, *, now: datetime, clean: Clean, kept: timedelta = EVENTS.max_age
 ) -> Iterator[tuple[int, OutwardEvent]]:
     """The events that are not out yet, in order, each with the number of its transition.
 
@@ -93,6 +96,7 @@ def due_events(
         record: as it now is.
         cursor: number of the newest transition that is out; 0 when the stream of events holds none of this job.
         now: to leave out, when the stream holds none, what was published so long ago that the stream let go of it.
+        clean: takes secrets and paths out of names and errors: an event must not say what a log may not.
         kept: how long the stream keeps an event.
     """
     for transition in record.job.transitions:
@@ -101,7 +105,7 @@ def due_events(
         if is_out or is_older_than_the_stream:
             continue
         try:
-            event = job_event(record.job, transition)
+            event = job_event(record.job, transition, clean)
         except (HeadwayError, ValueError) as error:
             _log.error("event cannot be made", job=record.job.name, transition=transition.number, why=str(error))
             continue

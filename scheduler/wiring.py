@@ -55,7 +55,8 @@ async def _run(service: Service, bus: NatsBus, settings: SchedulerSettings) -> i
     jobs = JobsFollower(bus, view, clock)
     mode = DefaultModeFollower(bus, view, start_mode)
     presence = Presence(bus, view, signals, clock, lease_seconds=lease_seconds)
-    applier = Applier(records, view, clock, clean=Redactor().clean)
+    clean = Redactor().clean
+    applier = Applier(records, view, clock, clean=clean)
     pulse = Pulse(view, clock, lease_seconds=lease_seconds)
     passes = PassLoop(view, applier, signals, pulse, clock, on_host_lost=presence.host_lost)
     synchronizer = Synchronizer(view, signals, service, clock, lease=timedelta(seconds=lease_seconds))
@@ -66,7 +67,7 @@ async def _run(service: Service, bus: NatsBus, settings: SchedulerSettings) -> i
     service.loop("hosts", lambda: presence.run(recovered))
     service.loop("pulse", pulse.run)
     service.loop("passes", lambda: passes.run(recovered))
-    service.loop("events", EventsPublisher(bus, clock).run)
+    service.loop("events", EventsPublisher(bus, clock, clean=clean).run)
 
     server = await service.enter(_server(bus, servicer, clock, settings))
     await server.set_serving(SERVICE_NAME, is_serving=False)

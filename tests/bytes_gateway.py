@@ -157,7 +157,7 @@ def _parts(home: Path, bus: Bus, clock: Clock, settings: BlobSettings, threads: 
     datasets_index = BucketIndex(bus, DATASETS, DatasetRecord, clock)
     models_index = BucketIndex(bus, MODELS, ModelRecord, clock)
     jobs, models = bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord)
-    registrar = Registrar(bus, jobs, models, models_index, clock)
+    registrar = Registrar(bus, jobs, models, models_index, clock, clean=Redactor().clean)
     registrations = Registrations(registrar, tasks)
     logs = JobLogs(home / "gateway" / "logs")
     return Parts(

@@ -1,24 +1,23 @@
-"""CloudEvents, derived from records: pure builders from a job's transition to subject, message id and body.
+"""Events, derived from records: pure builders from a job's transition to subject, message id and body.
 
-Structured JSON mode, as the released NATS binding of CloudEvents 1.0 says; `data` is the proto3 JSON of a message of
-events.proto. The id is the message id, `<job>:<transition number>`, so that JetStream and consumers can drop repeats.
+The id is the message id, `<job>:<transition number>`, so that JetStream and consumers can drop repeats. Which events
+there are is the table of `event_catalogue`; their envelope is made in `cloud_events`.
 """
 
-import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-
+from headway.contract.cloud_events import Clean, Envelope, OutwardEvent, as_written, cloud_event, fill_common
+from headway.contract.event_catalogue import LifeEventData, type_of
 from headway.contract.ids import HostName, JobName, ModelVersionName
+from headway.contract.limits import TRANSITIONS_KEPT
 from headway.contract.modes import mode_name
 from headway.contract.specs import tabular_train
 from headway.contract.states import Event, outward_event
 from headway.contract.subjects import host_event_subject, job_event_subject, model_event_subject, progress_subject
-from headway.contract.times import moment, rfc3339
+from headway.contract.times import moment
 from headway.v1 import events_pb2 as events
 from headway.v1.hosts_pb2 import Host
 from headway.v1.jobs_pb2 import (
@@ -32,65 +31,35 @@ from headway.v1.jobs_pb2 import (
 )
 from headway.v1.models_pb2 import ModelVersion
 
-SOURCE = "/headway"
-CONTENT_TYPE = "application/cloudevents+json"
-UNKNOWN_ETA_SECONDS = -1.0
-
-
-@dataclass(frozen=True, slots=True)
-class OutwardEvent:
-    """One event, ready to be published.
-
-    Attributes:
-        subject: NATS subject.
-        message_id: JetStream message id and CloudEvents id; empty for progress, which is not deduplicated.
-        body: the CloudEvent as JSON, UTF-8.
-    """
-
-    subject: str
-    message_id: str
-    body: bytes
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers to publish it with: they tell a reader of any transport what the body is."""
-        return {"Content-Type": CONTENT_TYPE}
-
-
-JobEventData = (
-    events.JobQueuedEvent
-    | events.JobStartedEvent
-    | events.JobCheckpointEvent
-    | events.JobEvaluatedEvent
-    | events.JobPausedEvent
-    | events.JobResumedEvent
-    | events.JobMovedEvent
-    | events.JobCompletedEvent
-    | events.JobFailedEvent
-    | events.JobCancelledEvent
-    | events.JobProgressEvent
+MODEL_CHANGES: Mapping[str, type[events.ModelPromotedEvent] | type[events.ModelRolledBackEvent]] = MappingProxyType(
+    {"promoted": events.ModelPromotedEvent, "rolled_back": events.ModelRolledBackEvent}
 )
+UNKNOWN_ETA_SECONDS = -1.0
+_TOLD = frozenset(event.value for event in Event if outward_event(event) is not None)
 
 
-def job_event(job: Job, transition: Transition) -> OutwardEvent | None:
+def job_event(job: Job, transition: Transition, clean: Clean = as_written) -> OutwardEvent | None:
     """The event of one transition; None where the transition is internal.
 
     Args:
         job: the newest record's job; it may be newer than the transition.
         transition: one of its transitions.
+        clean: takes secrets and paths out of names and errors.
     """
     name = JobName.parse(job.name)
     outward = outward_event(Event(transition.event))
     if outward is None:
         return None
     data = _BUILDERS[outward](job, transition)
-    _fill_common(data, job, name, attempt=transition.attempt, host=transition.host, sequence=transition.number)
+    fill_common(data, job, attempt=transition.attempt, host=transition.host, sequence=transition.number)
+    data.previous_sequence = _previous_sequence(job, transition)
     message_id = f"{name.job_id}:{transition.number}"
-    body = _cloud_event(f"trainer.train.{outward}.v1", message_id, job.name, moment(transition.occur_time), data)
-    return OutwardEvent(job_event_subject(outward, name.project, name.job_id), message_id, body)
+    about = Envelope(type_of("train", outward), message_id, job.name, moment(transition.occur_time))
+    subject = job_event_subject(outward, name.project, name.job_id)
+    return OutwardEvent(subject, message_id, cloud_event(about, data, clean))
 
 
-def progress_event(job: Job, host: str, progress: Progress) -> OutwardEvent:
+def progress_event(job: Job, host: str, progress: Progress, clean: Clean = as_written) -> OutwardEvent:
     """The event of some progress, with an id of its own each; `host` is `hosts/{host}`."""
     name = JobName.parse(job.name)
     data = events.JobProgressEvent(
@@ -106,14 +75,13 @@ def progress_event(job: Job, host: str, progress: Progress) -> OutwardEvent:
         eta_seconds=progress.eta.ToNanoseconds() / 1e9 if progress.HasField("eta") else UNKNOWN_ETA_SECONDS,
         memory=progress.memory_bytes,
     )
-    _fill_common(data, job, name, attempt=progress.attempt, host=host, sequence=0)
-    measured = moment(progress.measure_time)
+    fill_common(data, job, attempt=progress.attempt, host=host, sequence=0)
     event_id = f"{name.job_id}:progress:{progress.attempt}:{progress.measure_time.ToNanoseconds()}"
-    body = _cloud_event("trainer.train.progress.v1", event_id, job.name, measured, data)
-    return OutwardEvent(progress_subject(name.project, name.job_id), "", body)
+    about = Envelope(type_of("train", "progress"), event_id, job.name, moment(progress.measure_time))
+    return OutwardEvent(progress_subject(name.project, name.job_id), "", cloud_event(about, data, clean))
 
 
-def model_registered_event(version: ModelVersion) -> OutwardEvent:
+def model_registered_event(version: ModelVersion, clean: Clean = as_written) -> OutwardEvent:
     """The event of a new model version."""
     name = ModelVersionName.parse(version.name)
     data = events.ModelRegisteredEvent(
@@ -126,18 +94,55 @@ def model_registered_event(version: ModelVersion) -> OutwardEvent:
         headline_value=version.summary.headline_value,
     )
     message_id = f"{name.project}/{name.model_id}:{name.version}:registered"
-    created = moment(version.create_time)
-    body = _cloud_event("trainer.model.registered.v1", message_id, version.name, created, data)
-    return OutwardEvent(model_event_subject("registered", name.project, name.model_id), message_id, body)
+    about = Envelope(type_of("model", "registered"), message_id, version.name, moment(version.create_time))
+    subject = model_event_subject("registered", name.project, name.model_id)
+    return OutwardEvent(subject, message_id, cloud_event(about, data, clean))
+
+
+def model_change_event(
+    version: ModelVersion, previous: str, *, event: str, sequence: int, user_id: str, now: datetime
+) -> OutwardEvent:
+    """The event of another version coming into use.
+
+    Args:
+        version: the one that is used from now on.
+        previous: name of the one used before; empty when there was none.
+        event: `promoted` or `rolled_back`.
+        sequence: number of this change among those of the model, from 1.
+        user_id: who asked for it.
+        now: when it happened.
+    """
+    name = ModelVersionName.parse(version.name)
+    data = MODEL_CHANGES[event](
+        model_version=version.name,
+        number=version.number,
+        run_id=name.version,
+        project=name.project,
+        sequence=sequence,
+        previous_model_version=previous,
+        user_id=user_id,
+    )
+    message_id = f"{name.project}/{name.model_id}:{sequence}:{event}"
+    about = Envelope(type_of("model", event), message_id, version.name, now)
+    subject = model_event_subject(event, name.project, name.model_id)
+    return OutwardEvent(subject, message_id, cloud_event(about, data, as_written))
 
 
 def host_event(event: str, host: Host, message: str, *, now: datetime) -> OutwardEvent:
-    """The event `joined`, `drained` or `lost` of a host's boot; at most one of each a boot."""
+    """The event `joined`, `drained` or `lost` of a host's stay.
+
+    A host that was lost may come back under the same boot: its next stay has a join_time of its own, and so has the id.
+    """
     host_id = HostName.parse(host.name).host_id
     data = events.HostEvent(host=host_id, boot_id=host.boot_id, mode=mode_name(host.mode), message=message)
-    message_id = f"{host_id}:{host.boot_id}:{event}"
-    body = _cloud_event(f"trainer.host.{event}.v1", message_id, host.name, now, data)
-    return OutwardEvent(host_event_subject(event, host_id), message_id, body)
+    message_id = f"{host_id}:{host.boot_id}:{host.join_time.ToMilliseconds()}:{event}"
+    about = Envelope(type_of("host", event), message_id, host.name, now)
+    return OutwardEvent(host_event_subject(event, host_id), message_id, cloud_event(about, data, as_written))
+
+
+def job_id_of(message_id: str) -> str:
+    """The job that a job event's message id names; empty when it names none."""
+    return message_id.rpartition(":")[0]
 
 
 def transition_number(message_id: str) -> int:
@@ -146,41 +151,26 @@ def transition_number(message_id: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _cloud_event(event_type: str, event_id: str, subject: str, occurred: datetime, data: Message) -> bytes:
-    envelope = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": SOURCE,
-        "type": event_type,
-        "subject": subject,
-        "time": rfc3339(occurred),
-        "datacontenttype": "application/json",
-        "data": MessageToDict(data, preserving_proto_field_name=True, always_print_fields_with_no_presence=True),
-    }
-    return json.dumps(envelope, separators=(",", ":"), allow_nan=False).encode()
+def _previous_sequence(job: Job, transition: Transition) -> int:
+    """Number of the newest transition before this one that was told."""
+    earlier = [one for one in job.transitions if one.number < transition.number]
+    told = [one.number for one in earlier if one.event in _TOLD]
+    # A record keeps so many transitions and no more: behind the oldest one kept, the one before it is as good as known.
+    is_cut = not told and transition.number > 1 and len(job.transitions) >= TRANSITIONS_KEPT
+    return max(told, default=transition.number - 1 if is_cut else 0)
 
 
-def _fill_common(data: JobEventData, job: Job, name: JobName, *, attempt: int, host: str, sequence: int) -> None:
-    data.request_id = name.job_id
-    data.run_id = name.job_id
-    data.user_id = job.user_id
-    data.project = name.project
-    data.kind = job.kind
-    data.attempt = attempt
-    data.host = host.removeprefix("hosts/")
-    data.sequence = sequence
-
-
-def _queued(job: Job, transition: Transition) -> JobEventData:
+def _queued(job: Job, transition: Transition) -> LifeEventData:
     return events.JobQueuedEvent(
         display_name=job.spec.display_name,
         priority=job.spec.priority,
         requested_mode=mode_name(job.spec.execution_mode),
         reason=transition.reason,
+        message=transition.message,
     )
 
 
-def _started(job: Job, transition: Transition) -> JobEventData:
+def _started(job: Job, transition: Transition) -> LifeEventData:
     attempt = next((entry for entry in job.attempts if entry.number == transition.attempt), Attempt())
     data = events.JobStartedEvent(
         queue="default",
@@ -205,7 +195,7 @@ def _describe_tabular(data: events.JobStartedEvent, job: Job) -> None:
     data.learning_rate = training.learning_rate
 
 
-def _checkpoint(job: Job, _: Transition) -> JobEventData:
+def _checkpoint(job: Job, _: Transition) -> LifeEventData:
     bundle = job.checkpoint.bundle
     return events.JobCheckpointEvent(
         step=job.checkpoint.step,
@@ -214,23 +204,23 @@ def _checkpoint(job: Job, _: Transition) -> JobEventData:
     )
 
 
-def _evaluated(job: Job, _: Transition) -> JobEventData:
+def _evaluated(job: Job, _: Transition) -> LifeEventData:
     return events.JobEvaluatedEvent(metrics=dict(job.result.summary.metrics))
 
 
-def _paused(job: Job, _: Transition) -> JobEventData:
-    return events.JobPausedEvent(step=job.checkpoint.step)
+def _paused(job: Job, transition: Transition) -> LifeEventData:
+    return events.JobPausedEvent(step=job.checkpoint.step, reason=transition.reason, message=transition.message)
 
 
-def _resumed(_: Job, transition: Transition) -> JobEventData:
-    return events.JobResumedEvent(reason=transition.reason)
+def _resumed(_: Job, transition: Transition) -> LifeEventData:
+    return events.JobResumedEvent(reason=transition.reason, message=transition.message)
 
 
-def _moved(_: Job, transition: Transition) -> JobEventData:
+def _moved(_: Job, transition: Transition) -> LifeEventData:
     return events.JobMovedEvent(reason=transition.reason, message=transition.message)
 
 
-def _completed(job: Job, _: Transition) -> JobEventData:
+def _completed(job: Job, transition: Transition) -> LifeEventData:
     summary = job.result.summary
     return events.JobCompletedEvent(
         loss=dict(summary.metrics).get("train_loss", math.nan),
@@ -239,10 +229,12 @@ def _completed(job: Job, _: Transition) -> JobEventData:
         artifact=job.result.model_version or job.result.bundle.digest,
         duration_seconds=summary.duration.ToNanoseconds() / 1e9,
         predicted_duration_seconds=job.admission.estimated_duration.ToNanoseconds() / 1e9,
+        reason=transition.reason,
+        message=transition.message,
     )
 
 
-def _failed(job: Job, transition: Transition) -> JobEventData:
+def _failed(job: Job, transition: Transition) -> LifeEventData:
     failure_class = job.failure.failure_class
     missed_score = transition.event == Event.MISSED_SCORE
     is_users = missed_score or failure_class == FAILURE_CLASS_USER_INPUT
@@ -255,7 +247,7 @@ def _failed(job: Job, transition: Transition) -> JobEventData:
     )
 
 
-def _cancelled(job: Job, transition: Transition) -> JobEventData:
+def _cancelled(job: Job, transition: Transition) -> LifeEventData:
     return events.JobCancelledEvent(
         reason=transition.reason,
         message=transition.message,
@@ -264,7 +256,7 @@ def _cancelled(job: Job, transition: Transition) -> JobEventData:
     )
 
 
-_BUILDERS: dict[str, Callable[[Job, Transition], JobEventData]] = {
+_BUILDERS: dict[str, Callable[[Job, Transition], LifeEventData]] = {
     "queued": _queued,
     "started": _started,
     "checkpoint": _checkpoint,

@@ -190,6 +190,11 @@ def all_job_events_subject(project: str, job: str) -> str:
     return f"trainer.train.*.v1.{subject_token(project)}.{subject_token(job)}"
 
 
+def every_job_event_subject(event: str) -> str:
+    """The pattern of one event of every job; `event` is one of JOB_EVENTS."""
+    return f"trainer.train.{_known(event, JOB_EVENTS)}.v1.*.*"
+
+
 def model_event_subject(event: str, project: str, model: str) -> str:
     """Where a model's event is published; `event` is one of MODEL_EVENTS."""
     return f"trainer.model.{_known(event, MODEL_EVENTS)}.v1.{subject_token(project)}.{subject_token(model)}"

@@ -9,7 +9,6 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import nats
 import pytest
@@ -23,6 +22,7 @@ from headway.contract.subjects import (
     JOBS,
     MODEL_EVENTS,
     NOTIFIER,
+    PROGRESS,
     STREAMS,
     host_event_subject,
     job_event_subject,
@@ -30,13 +30,17 @@ from headway.contract.subjects import (
     model_event_subject,
     progress_subject,
 )
-from headway.runtime.feeds import Durable
+from headway.runtime.feeds import LAST_PER_SUBJECT, Durable
 from headway.runtime.nats_bus import BusOptions, connect
 from headway.runtime.nats_server import nats_server_path
 from headway.v1.records_pb2 import NotifierRecord
+from notifier.ledger import ledger_key
+from notifier.post import consumer_name
 from tests.contract.deployment import DEPLOY, NATS_CONFIG, USERS, DeployedNats, deployed_nats, make_passwords
+from tests.contract.nats_rights import may_publish, may_subscribe
 
 JOB = "j" + "a" * 25
+SINKS = ("log", "webhook", "discord")
 SHORT = BusOptions(request_timeout_seconds=0.5)
 ALL_STREAMS = [spec.stream_name for spec in (*BUCKETS, *STREAMS)]
 LIFE_OF_A_JOB = [job_event_subject(event, "p", JOB) for event in JOB_EVENTS]
@@ -53,28 +57,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployedNats]:
 async def _provision(server: DeployedNats) -> None:
     async with connect(server.url("gateway"), "gateway") as bus:
         await bus.provision(BUCKETS, STREAMS)
-
-
-async def is_allowed(server: DeployedNats, name: str, operation: str) -> bool:
-    """Whether the server carries out an operation of its protocol. It answers a refusal before the PONG behind it."""
-    address = urlsplit(server.url(name))
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    login = {"user": address.username, "pass": address.password, "verbose": False, "pedantic": False, "headers": True}
-    writer.write(f"CONNECT {json.dumps(login)}\r\n{operation}\r\nPING\r\n".encode())
-    answer = await asyncio.wait_for(reader.readuntil(b"PONG\r\n"), timeout=5)
-    writer.close()
-    assert b"-ERR" not in answer.replace(b"-ERR 'Permissions Violation", b""), answer
-    return b"Permissions Violation" not in answer
-
-
-async def may_publish(server: DeployedNats, name: str, subject: str) -> bool:
-    # Fenced by a sequence that no subject has: what is allowed is not stored.
-    headers = "NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 999999999\r\n\r\n"
-    return await is_allowed(server, name, f"HPUB {subject} {len(headers)} {len(headers)}\r\n{headers}")
-
-
-async def may_subscribe(server: DeployedNats, name: str, subject: str) -> bool:
-    return await is_allowed(server, name, f"SUB {subject} 1")
 
 
 def records(*buckets: str) -> list[str]:
@@ -128,10 +110,12 @@ async def test_only_the_gateway_makes_and_changes_streams(server: DeployedNats, 
 
 
 @pytest.mark.parametrize("stream", ALL_STREAMS)
-async def test_the_notifier_reads_events_and_its_own_notes_only(server: DeployedNats, stream: str) -> None:
-    reads = [f"$JS.API.STREAM.MSG.GET.{stream}", f"$JS.API.CONSUMER.CREATE.{stream}.notifier"]
+async def test_the_notifier_reads_events_progress_and_its_own_notes_only(server: DeployedNats, stream: str) -> None:
+    consumers = [f"$JS.API.CONSUMER.CREATE.{stream}.{consumer_name(sink)}" for sink in SINKS]
+    reads = [f"$JS.API.STREAM.MSG.GET.{stream}", *consumers, f"$JS.API.CONSUMER.CREATE.{stream}.feed-0"]
     allowed = [await may_publish(server, "notifier", subject) for subject in reads]
-    assert allowed == [stream == NOTIFIER.stream_name, stream == EVENTS.stream_name]
+    is_own, is_events, is_progress = (stream == spec.stream_name for spec in (NOTIFIER, EVENTS, PROGRESS))
+    assert allowed == [is_own, *[is_events or is_progress] * len(SINKS), is_progress]
 
 
 async def test_keys_are_read_by_those_who_check_them(server: DeployedNats) -> None:
@@ -143,7 +127,9 @@ async def test_keys_are_read_by_those_who_check_them(server: DeployedNats) -> No
 @pytest.mark.parametrize("name", USERS)
 async def test_nobody_hears_what_is_meant_for_another(server: DeployedNats, name: str) -> None:
     foreign = [f"_INBOX_{other}.>" for other in USERS if other != name]
-    subjects = [">", "_INBOX.>", "$KV.>", "$KV.keys.>", "$JS.>", *foreign]
+    subjects = [">", "$KV.>", "$KV.keys.>", "$JS.>", *foreign]
+    # What is answered to a subscriber is answered in an account without services.
+    subjects += [] if name == "subscriber" else ["_INBOX.>"]
     assert [subject for subject in subjects if await may_subscribe(server, name, subject)] == []
 
 
@@ -159,16 +145,17 @@ async def test_a_subscriber_hears_events_progress_and_logs(server: DeployedNats)
     await client.close()
 
 
-async def test_the_notifier_lives_on_what_it_may(server: DeployedNats) -> None:
+@pytest.mark.parametrize("sink", SINKS)
+async def test_the_notifier_lives_on_what_it_may(server: DeployedNats, sink: str) -> None:
     async with connect(server.url("scheduler"), "scheduler") as scheduler:
         stored = await scheduler.publish(host_event_subject("joined", "h"), b"hello")
     async with connect(server.url("notifier"), "notifier", options=SHORT) as bus:
         await bus.provision((NOTIFIER,), (EVENTS,))
         notes = bus.records(NOTIFIER, NotifierRecord)
-        await notes.put("delivered", NotifierRecord(delivered_sequence=1))
-        assert (await notes.get("delivered")).value.delivered_sequence == 1
-        await bus.delete_consumer(EVENTS, "notifier")
-        durable = Durable(name="notifier", start_sequence=stored.sequence)
+        await notes.put(ledger_key(sink), NotifierRecord(delivered_sequence=1))
+        assert (await notes.get(ledger_key(sink))).value.delivered_sequence == 1
+        await bus.delete_consumer(EVENTS, consumer_name(sink))
+        durable = Durable(name=consumer_name(sink), start_sequence=stored.sequence)
         async with bus.feed(EVENTS, durable=durable) as feed, asyncio.timeout(5):
             async for message in feed:
                 await feed.ack(message)
@@ -176,17 +163,28 @@ async def test_the_notifier_lives_on_what_it_may(server: DeployedNats) -> None:
         assert message.data == b"hello"
 
 
+async def test_the_notifier_follows_the_progress_of_jobs(server: DeployedNats) -> None:
+    async with connect(server.url("gateway"), "gateway") as gateway:
+        await gateway.publish(progress_subject("followed", JOB), b"half")
+    async with connect(server.url("notifier"), "notifier", options=SHORT) as bus:
+        async with bus.feed(PROGRESS, start=LAST_PER_SUBJECT, restart_when_replaced=True) as feed, asyncio.timeout(5):
+            async for message in feed:
+                if message.data == b"half":
+                    break
+        assert message.subject == progress_subject("followed", JOB)
+
+
 async def test_the_notifier_cannot_let_the_server_write_for_it(server: DeployedNats) -> None:
     """A consumer may name any subject to deliver to; the records of jobs must not be such a subject."""
     async with connect(server.url("scheduler"), "scheduler") as scheduler:
         await scheduler.publish(host_event_subject("lost", "h"), b"forged")
-    config = {"durable_name": "notifier", "deliver_subject": "$KV.jobs.forged", "ack_policy": "none"}
+    config = {"durable_name": "notifier-log", "deliver_subject": "$KV.jobs.forged", "ack_policy": "none"}
     client = await nats.connect(server.url("notifier"), inbox_prefix="_INBOX_notifier")
-    await client.request("$JS.API.CONSUMER.DELETE.EVENTS.notifier", b"")
+    await client.request("$JS.API.CONSUMER.DELETE.EVENTS.notifier-log", b"")
     request = json.dumps({"stream_name": "EVENTS", "config": config}).encode()
-    await client.request("$JS.API.CONSUMER.CREATE.EVENTS.notifier", request)
+    await client.request("$JS.API.CONSUMER.CREATE.EVENTS.notifier-log", request)
     await asyncio.sleep(0.5)
-    await client.request("$JS.API.CONSUMER.DELETE.EVENTS.notifier", b"")
+    await client.request("$JS.API.CONSUMER.DELETE.EVENTS.notifier-log", b"")
     await client.close()
     async with connect(server.url("gateway"), "gateway") as gateway:
         assert await gateway.last_message(JOBS, "$KV.jobs.forged") is None

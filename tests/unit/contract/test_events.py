@@ -1,21 +1,33 @@
 """CloudEvents derived from records."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headway.contract.cloud_events import OutwardEvent
 from headway.contract.events import (
-    OutwardEvent,
     host_event,
     job_event,
+    model_change_event,
     model_registered_event,
     progress_event,
     transition_number,
 )
 from headway.contract.host_facts import HostFacts
+from headway.contract.limits import TRANSITIONS_KEPT
 from headway.contract.times import timestamp
-from headway.contract.transitions import Submission, claim, commit_result, fail_attempt, request_cancel, submit
+from headway.contract.transitions import (
+    Submission,
+    claim,
+    commit_checkpoint,
+    commit_result,
+    confirm_cancelled,
+    fail_attempt,
+    request_cancel,
+    submit,
+)
+from headway.runtime.redaction import Redactor
 from headway.v1.hosts_pb2 import Host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, JobSpec, TabularTrainSpec
 from headway.v1.jobs_pb2 import (
@@ -23,6 +35,7 @@ from headway.v1.jobs_pb2 import (
     FAILURE_CLASS_USER_INPUT,
     Admission,
     Bundle,
+    Checkpoint,
     Failure,
     Job,
     JobResult,
@@ -84,6 +97,51 @@ def test_an_event_is_a_cloud_event_with_the_common_data() -> None:
     assert (data["model_family"], data["model_size"], data["total_epochs"]) == ("mlp_dense", "2x128", 50)
 
 
+def test_each_event_names_the_one_before_it() -> None:
+    """P25: a gap that is one can be told from a change that nobody is told of."""
+    record = request_cancel(a_running(), message="", now=NOW)
+    assert record is not None
+    told = events_of(confirm_cancelled(record, attempt=1, now=NOW).job)
+    places = [(data["previous_sequence"], data["sequence"]) for data in (json.loads(one.body)["data"] for one in told)]
+    assert places == [(0, 1), (1, 2), (2, 4)]
+
+
+def test_the_event_before_the_oldest_kept_transition_is_as_good_as_known() -> None:
+    record = a_running()
+    for _ in range(TRANSITIONS_KEPT):
+        record = commit_checkpoint(record, host="hosts/a", checkpoint=Checkpoint(attempt=1), now=NOW)
+    first = json.loads(events_of(record.job)[0].body)["data"]
+    assert first["sequence"] == 3
+    assert first["previous_sequence"] == 2
+
+
+def test_names_and_errors_are_cleaned() -> None:
+    """F-5."""
+    running = a_running()
+    running.job.spec.display_name = "/" + "home/u/corpus/x.txt"
+    failure = Failure(failure_class=FAILURE_CLASS_USER_INPUT, reason="R", message="key hw_live_0123456789abcdef")
+    record = fail_attempt(running, attempt=1, failure=failure, now=NOW)
+    told = [job_event(record.job, transition, Redactor().clean) for transition in record.job.transitions]
+    data = [json.loads(event.body)["data"] for event in told if event is not None]
+    assert data[0]["display_name"] == "<path>"
+    assert data[-1]["message"] == "key hw_<redacted>"
+
+
+def test_another_version_in_use_is_told() -> None:
+    version = ModelVersion(name=f"projects/p/models/m/versions/{JOB_ID}", number=2)
+    event = model_change_event(version, "", event="promoted", sequence=1, user_id="ada", now=NOW)
+    assert (event.subject, event.message_id) == ("trainer.model.promoted.v1.p.m", "p/m:1:promoted")
+    assert json.loads(event.body)["data"]["model_version"] == version.name
+
+
+def test_a_host_that_comes_back_is_told_anew() -> None:
+    """The same boot may be lost and join again; the server drops a second event of one id."""
+    host = Host(name="hosts/a", boot_id="b", join_time=timestamp(NOW))
+    first = host_event("joined", host, "", now=NOW)
+    host.join_time.CopyFrom(timestamp(NOW + timedelta(minutes=5)))
+    assert host_event("joined", host, "", now=NOW).message_id != first.message_id
+
+
 def test_a_wish_to_cancel_is_internal_and_the_cancellation_is_told() -> None:
     record = request_cancel(a_running(), message="", now=NOW)
     assert record is not None
@@ -122,7 +180,7 @@ def test_a_model_and_a_host_have_events_too() -> None:
     assert event.subject == "trainer.model.registered.v1.p.m"
     assert json.loads(event.body)["data"]["run_id"] == JOB_ID
     joined = host_event("joined", Host(name="hosts/a", boot_id="b"), "hello", now=NOW)
-    assert (joined.subject, joined.message_id) == ("trainer.host.joined.v1.a", "a:b:joined")
+    assert (joined.subject, joined.message_id) == ("trainer.host.joined.v1.a", "a:b:0:joined")
 
 
 def test_a_foreign_message_id_names_no_transition() -> None:

@@ -20,6 +20,7 @@ from headway.contract.subjects import (
 from headway.contract.transitions import commit_result
 from headway.runtime.bus import Bus
 from headway.runtime.clock import SystemClock
+from headway.runtime.redaction import Redactor
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_record
 from headway.testing.clock import ManualClock
 from headway.testing.eventually import eventually
@@ -42,12 +43,23 @@ def a_saved_record(model_id: str = "iris") -> JobRecord:
 @pytest.fixture
 async def registrar(bus: Bus) -> Registrar:
     index = BucketIndex(bus, MODELS, ModelRecord, SystemClock())
-    return Registrar(bus, bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord), index, SystemClock())
+    jobs, models = bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord)
+    return Registrar(bus, jobs, models, index, SystemClock(), clean=Redactor().clean)
 
 
 async def versions(bus: Bus) -> list[int]:
     found = await bus.records(MODELS, ModelRecord).find("demo/iris")
     return [version.number for version in found.value.model.versions] if found is not None else []
+
+
+async def test_a_path_in_a_metric_is_not_told(bus: Bus, registrar: Registrar) -> None:
+    """F-5."""
+    record = a_saved_record()
+    record.job.result.summary.headline_metric = "/" + "home/u/accuracy"
+    await registrar.register(record)
+    message = await bus.last_message(EVENTS, SUBJECT)
+    assert message is not None
+    assert json.loads(message.data)["data"]["headline_metric"] == "<path>"
 
 
 async def test_any_number_of_calls_at_once_make_one_version_and_one_event(bus: Bus, registrar: Registrar) -> None:
@@ -103,7 +115,8 @@ async def test_a_job_that_comes_again_much_later_is_not_told_of_again() -> None:
     bus = MemoryBus(clock)
     await bus.provision(BUCKETS, STREAMS)
     index = BucketIndex(bus, MODELS, ModelRecord, clock)
-    registrar = Registrar(bus, bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord), index, clock)
+    jobs, models = bus.records(JOBS, JobRecord), bus.records(MODELS, ModelRecord)
+    registrar = Registrar(bus, jobs, models, index, clock, clean=Redactor().clean)
     record = a_saved_record()
     await registrar.register(record)
     await clock.advance(86_400)

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 import pytest
 
+from gateway.log_outlet import LogOutlet
 from gateway.progress_outlet import ProgressOutlet
 from gateway.telemetry import Telemetry
 from headway.contract.errors import NotFound, PermissionDenied, StaleAttempt, StreamProtocol
 from headway.contract.host_facts import facts_of
 from headway.contract.ids import JobName
-from headway.contract.subjects import JOBS, PROGRESS
+from headway.contract.subjects import JOBS, LOGS, PROGRESS
 from headway.contract.transitions import claim, lose_attempt, request_cancel
 from headway.runtime.principal import Principal, acting_as
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host
@@ -28,10 +29,11 @@ class Logs:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.num_known = 0
 
     async def append(self, job_name: str, attempt: int, lines: Sequence[LogLine]) -> int:
         self.lines.extend(f"{attempt}:{line.message}" for line in lines)
-        return len(lines)
+        return len(lines) - self.num_known
 
 
 class Bench:
@@ -40,7 +42,8 @@ class Bench:
     def __init__(self, bus: MemoryBus, clock: ManualClock, tasks: Tasks) -> None:
         self.bus, self.clock, self.logs = bus, clock, Logs()
         self.jobs = bus.records(JOBS, JobRecord)
-        self.telemetry = Telemetry(self.jobs, ProgressOutlet(bus, clock, tasks), self.logs, clock, str.strip)
+        outlets = ProgressOutlet(bus, clock, tasks), LogOutlet(bus, tasks)
+        self.telemetry = Telemetry(self.jobs, outlets[0], self.logs, clock, str.strip, log_outlet=outlets[1])
 
     async def keep(self, record: JobRecord) -> JobRecord:
         await self.jobs.put(JobName.parse(record.job.name).job_id, record)
@@ -84,6 +87,31 @@ async def test_lines_are_kept_and_progress_is_published(bench: Bench) -> None:
     assert bench.logs.lines == ["1:hello", "1:again"]
     await bench.clock.advance(0.1)
     assert await bench.published() == [6]
+
+
+async def test_lines_that_were_kept_are_told_and_repeated_ones_are_not(bench: Bench) -> None:
+    record = await bench.keep(a_claimed_record())
+    lines = [LogLine(number=number, message=f" line {number} ") for number in (1, 2, 3)]
+    report = ReportTelemetryRequest(job=record.job.name, attempt=1, host=record.job.host, lines=lines)
+    bench.logs.num_known = 1
+    await bench.telemetry.receive(stream([report, a_report(record, 1)]))
+    message = await bench.bus.last_message(LOGS, LOGS.subjects[0])
+    assert message is not None
+    event = json.loads(message.data)
+    assert [line["message"] for line in event["data"]["lines"]] == ["line 2", "line 3"]
+    assert event["type"] == "trainer.log.v1"
+
+
+async def test_what_a_host_says_of_its_progress_is_cleaned(bench: Bench) -> None:
+    """F-5: the host has cleaned it too, and is not relied upon."""
+    record = await bench.keep(a_claimed_record())
+    report = a_report(record, 5)
+    report.progress.message = "  a secret  "
+    await bench.telemetry.receive(stream([report]))
+    await bench.clock.advance(0.1)
+    message = await bench.bus.last_message(PROGRESS, PROGRESS.subjects[0])
+    assert message is not None
+    assert json.loads(message.data)["data"]["message"] == "a secret"
 
 
 async def test_a_flood_is_published_ten_times_a_second_newest_first(bench: Bench) -> None:
