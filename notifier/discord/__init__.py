@@ -1,0 +1,1 @@
+"""The Discord bot: one owner, direct messages only."""
