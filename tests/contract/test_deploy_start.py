@@ -6,6 +6,7 @@ No engine is needed: the same commands run as processes of this machine, and the
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import nats
@@ -13,6 +14,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from headway.client.client import HeadwayClient
+from headway.testing.discord.server import FakeDiscord, fake_discord
 from headway.testing.eventually import eventually
 from headway.testing.webhooks import WebhookReceiver, webhook_receiver
 from headway.v1.job_specs_pb2 import JobSpec, TabularTrainSpec
@@ -39,29 +41,53 @@ async def submit_iris(stack: Stack) -> str:
 
 async def test_everything_starts_and_trains_as_its_own_user_and_tells_no_password(tmp_path: Path) -> None:
     """One test, because a stack takes as long to start as all of this takes to look at."""
-    async with webhook_receiver() as receiver:
+    async with webhook_receiver() as receiver, fake_discord() as discord:
         lines = {
+            "DISCORD_TOKEN": discord.token,
+            "DISCORD_OWNER_ID": str(discord.owner_id),
+            "HEADWAY_NOTIFIER__DISCORD__API_BASE": discord.api_base,
+            "HEADWAY_NOTIFIER__DISCORD__GATEWAY_URL": discord.gateway_url,
             "HEADWAY_NOTIFIER__WEBHOOK__URL": receiver.url,
             "HEADWAY_NOTIFIER__WEBHOOK__SECRET": receiver.secret,
         }
         with running_stack(tmp_path, lines) as stack:
-            await look_at(stack, receiver)
+            await look_at(stack, Owner(receiver, discord))
 
 
-async def look_at(stack: Stack, receiver: WebhookReceiver) -> None:
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Where messages arrive."""
+
+    receiver: WebhookReceiver
+    discord: FakeDiscord
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.receiver.secret, self.receiver.url, self.discord.token)
+
+    def was_told(self, job: str) -> bool:
+        """Whether the end of a job has arrived in both places."""
+        told = f"Training completed: projects/default/jobs/{job}"
+        by_webhook = any(told in str(taken.content) for taken in self.receiver.deliveries)
+        return by_webhook and any(
+            job in message.text and "Training completed" in message.text for message in self.discord.pushed
+        )
+
+
+async def look_at(stack: Stack, owner: Owner) -> None:
     assert [name for name in stack.compose.services if not stack.is_healthy(name)] == []
 
     subscriber = await nats.connect(stack.url("subscriber"))
     heard = await subscriber.subscribe("trainer.>")
     await subscriber.flush()
-    await train_and_be_told(stack, receiver)
+    await train_and_be_told(stack, owner)
     events = {(await heard.next_msg(timeout=5)).subject.split(".")[2] for _ in range(heard.pending_msgs)}
     assert events >= {"queued", "started", "evaluated", "completed", "registered"}
     await subscriber.close()
 
     # And again behind a restart of nats-server: its memory streams are gone, every feed is opened anew.
     stack.restart("nats")
-    await train_and_be_told(stack, receiver)
+    await train_and_be_told(stack, owner)
 
     # nats-server names every right that was missed; a service would only see a request without an answer.
     assert [line for line in stack.log("nats").splitlines() if "Violation" in line] == []
@@ -71,17 +97,17 @@ async def look_at(stack: Stack, receiver: WebhookReceiver) -> None:
     passwords = set(re.findall(r"p[0-9a-f]{48}", secrets))
     logs = "".join(stack.log(name) for name in stack.compose.services)
     assert len(passwords) == 4
-    assert [secret for secret in (*passwords, receiver.secret, receiver.url) if secret in logs] == []
+    assert [secret for secret in (*passwords, *owner.secrets) if secret in logs] == []
 
     notifier = f"127.0.0.1:{stack.ports[7073]}"
     assert (check_health(notifier), check_health(notifier, "headway.no.such")) == (0, 1)
 
 
-async def train_and_be_told(stack: Stack, receiver: WebhookReceiver) -> None:
+async def train_and_be_told(stack: Stack, owner: Owner) -> None:
     job = await submit_iris(stack)
     told = f"Training completed: projects/default/jobs/{job}"
     await eventually(lambda: told in stack.log("notifier"), timeout_seconds=20.0)
-    await eventually(lambda: any(told in str(taken.content) for taken in receiver.deliveries), timeout_seconds=20.0)
+    await eventually(lambda: owner.was_told(job), timeout_seconds=20.0)
 
 
 def check_health(*arguments: str, home: Path | None = None) -> int:
