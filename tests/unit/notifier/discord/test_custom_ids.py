@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from headway.contract.ids import JobName, new_job_id
+from headway.contract.ids import JobName, job_id_for
 from headway.testing.builders import a_claimed_record
 from notifier.discord.custom_ids import (
     CANCEL,
@@ -17,7 +17,7 @@ from notifier.discord.custom_ids import (
 )
 from notifier.discord.run_view import view_of
 
-JOB = JobName("p" * 63, new_job_id())
+JOB = JobName("p" * 63, job_id_for("p", "one"))
 
 
 @pytest.mark.parametrize("verb", [PAUSE, RESUME, CANCEL])
