@@ -5,19 +5,12 @@ import socket
 from dataclasses import dataclass
 from typing import Self
 
-from headway.contract.errors import Code, HeadwayError
+from headway.contract.errors import PortInUse
 
 LOOPBACK = "127.0.0.1"
 GATEWAY_PORT = 7070
 _USUAL = (7071, 7072, 7073, 4222, 8222, 7074)
 """Of scheduler, trainer host, notifier, nats-server, its monitor and the fake Discord."""
-
-
-class PortInUse(HeadwayError):
-    """Something else listens on the port that was asked for."""
-
-    reason = "PORT_IN_USE"
-    code = Code.FAILED_PRECONDITION
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,3 +260,10 @@ class BlobMissing(HeadwayError):
     reason = "BLOB_MISSING"
     code = Code.FAILED_PRECONDITION
     retryable = True
+
+
+class PortInUse(HeadwayError):
+    """Something else listens on the port that was asked for."""
+
+    reason = "PORT_IN_USE"
+    code = Code.FAILED_PRECONDITION

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headway.contract.errors import Code, HeadwayError
+from headway.contract.errors import PortInUse
 from headway.runtime.clock import Clock
 from headway.runtime.keys import write_key_file
 from headway.runtime.logs import configure_logging
@@ -23,13 +23,6 @@ MEMORY = "fake_discord.json"
 """In the home folder: the conversation and the commands, for the next start."""
 _KEEP_SECONDS = 1.0
 TOKEN_VARIABLE = "HEADWAY_FAKE_DISCORD_TOKEN"  # noqa: S105 - the name of a variable
-
-
-class PortTaken(HeadwayError):
-    """Something else listens on the port."""
-
-    reason = "PORT_IN_USE"
-    code = Code.FAILED_PRECONDITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,7 @@ async def _open(service: Service, options: Options) -> FakeDiscord:
             )
         )
     except OSError as error:
-        raise PortTaken(f"port {options.port} cannot be had; take another with --port (0: any free one)") from error
+        raise PortInUse(f"port {options.port} cannot be had; take another with --port (0: any free one)") from error
 
 
 class Memory:

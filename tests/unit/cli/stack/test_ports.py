@@ -3,7 +3,8 @@ from dataclasses import astuple
 
 import pytest
 
-from headway.cli.stack.ports import PortInUse, choose_ports, is_free
+from headway.cli.stack.ports import choose_ports, is_free
+from headway.contract.errors import PortInUse
 
 
 def test_any_free_ports_are_all_different() -> None:
