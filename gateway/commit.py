@@ -21,7 +21,7 @@ from headway.contract import transitions
 from headway.contract.digests import check_digest
 from headway.contract.errors import OutOfRange, Violation
 from headway.contract.ids import JobName
-from headway.contract.record_changes import check_fence
+from headway.contract.record_changes import check_holder
 from headway.runtime.clock import Clock
 from headway.runtime.records import RecordMissing, Records, Stored
 from headway.v1.jobs_pb2 import Bundle, Checkpoint, JobResult, ResultSummary
@@ -103,21 +103,23 @@ class Commits:
         return await self._registrations.carry_out(claim.job.project, commit())
 
     async def commit_checkpoint(self, claim: Claim, step: int, bundle: Bundle) -> Checkpoint:
-        """Make a bundle the state that the job's next attempt starts from.
+        """Make a bundle the state that the job's next attempt starts from; the one before is kept beside it.
+
+        The files of older ones stay in the store: nothing collects blobs yet.
 
         Returns:
             The job's newest checkpoint.
 
         Raises:
-            OutOfRange: a step before the newest checkpoint's, or outside of the job.
-            As `commit_result`.
+            OutOfRange: a step before that of the attempt's newest checkpoint, or outside of the job.
+            As `commit_result`, but that a job which is being cancelled takes checkpoints.
         """
         check_digest("bundle.digest", bundle.digest)
         record = await self._find(claim.job)
         if _is_repeated(record, step, bundle):
             return record.job.checkpoint
-        check_fence(record, claim.attempt, claim.host)
-        _check_step(record, step)
+        check_holder(record, claim.attempt, claim.host)
+        _check_step(record, claim.attempt, step)
         await self._check(claim, record, bundle, is_result=False)
         checkpoint = Checkpoint(attempt=claim.attempt, step=step, bundle=bundle)
 
@@ -127,7 +129,7 @@ class Commits:
             changed = transitions.commit_checkpoint(
                 current, host=claim.host, checkpoint=checkpoint, now=self._clock.now()
             )
-            _check_step(current, step)
+            _check_step(current, claim.attempt, step)
             return changed
 
         return (await self._change(claim.job, decide)).value.job.checkpoint
@@ -166,8 +168,9 @@ def _is_repeated(record: JobRecord, step: int, bundle: Bundle) -> bool:
     return newest.step == step and newest.bundle.digest == bundle.digest
 
 
-def _check_step(record: JobRecord, step: int) -> None:
-    least = record.job.checkpoint.step
+def _check_step(record: JobRecord, attempt: int, step: int) -> None:
+    # An attempt that could not go on from the newest began earlier, and its state is the only good one.
+    least = record.job.checkpoint.step if record.job.checkpoint.attempt == attempt else 0
     estimate = record.job.admission.total_steps
     # Admission counted the steps from the table's rows without reading them; what training finds may differ a little.
     greatest = estimate + estimate // 10 + 100 if estimate else 2**63 - 1

@@ -67,6 +67,7 @@ def order_of(record: JobRecord) -> AttemptOrder:
         mode=job.mode,
         checkpoint=job.checkpoint if job.HasField("checkpoint") else None,
         user_id=job.user_id,
+        previous_checkpoint=record.previous_checkpoint if record.HasField("previous_checkpoint") else None,
     )
 
 

@@ -7,6 +7,7 @@ publishing and acknowledging is repaired by redelivery, however much later (note
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from headway.contract.cloud_events import Clean, OutwardEvent
@@ -30,6 +31,17 @@ CONSUMER = Durable(name="scheduler-events", ack_wait_seconds=3.0, max_ack_pendin
 message that comes again while it is still being worked on does no harm, since the cursor knows what is out."""
 _MESSAGE_ID = "Nats-Msg-Id"
 _CURSORS_KEPT = 10_000
+_TRUSTED_SECONDS = EVENTS.duplicate_window.total_seconds() / 2
+"""A place is read anew from the stream when it was last known so long ago: another process may have published since, as
+during a freeze of this one. What is published twice within the stream's window the server drops by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far one job's events are out: up to this transition at least, as of a moment in monotonic seconds."""
+
+    number: int
+    known_at: float
 
 
 class EventsPublisher:
@@ -40,7 +52,7 @@ class EventsPublisher:
         self._bus = bus
         self._clock = clock
         self._clean = clean
-        self._cursors: OrderedDict[str, int] = OrderedDict()
+        self._places: OrderedDict[str, _Place] = OrderedDict()
 
     async def run(self) -> None:
         """Publish for ever. A record that cannot be read is set aside and never stops the rest."""
@@ -55,20 +67,27 @@ class EventsPublisher:
             StoreUnavailable: not everything was published; the record comes again.
         """
         if message.is_deleted:
-            self._cursors.pop(message.key, None)
+            self._places.pop(message.key, None)
             return
         try:
             record = parse_record(message.key, message.data)
         except ValueError as error:
             raise PoisonMessage(str(error)) from error
-        cursor = self._cursors.pop(message.key, None)
-        if cursor is None:
-            cursor = await self._published(record.job)
-        for number, event in due_events(record, cursor, now=self._clock.now(), clean=self._clean):
-            # Forgotten until all is published: after an error the place is read from the stream again.
-            await self._publish(event)
-            cursor = number
-        self._remember(message.key, cursor)
+        # Forgotten until all is published: after an error the place is read from the stream again.
+        place = await self._place(record.job, self._places.pop(message.key, None))
+        for number, event in due_events(record, place.number, now=self._clock.now(), clean=self._clean):
+            place = await self._place(record.job, place)
+            if number > place.number:
+                await self._publish(event)
+                place = _Place(number, place.known_at)
+        self._remember(message.key, place)
+
+    async def _place(self, job: Job, known: _Place | None) -> _Place:
+        """The place as known, unless that was too long ago."""
+        now = self._clock.monotonic()
+        if known is not None and now - known.known_at < _TRUSTED_SECONDS:
+            return known
+        return _Place(await self._published(job), now)
 
     async def _published(self, job: Job) -> int:
         name = JobName.parse(job.name)
@@ -81,10 +100,10 @@ class EventsPublisher:
         except MessageTooLarge as error:
             _log.error("event left out", event_id=event.message_id, why=str(error))
 
-    def _remember(self, job_id: str, cursor: int) -> None:
-        self._cursors[job_id] = cursor
-        if len(self._cursors) > _CURSORS_KEPT:
-            self._cursors.popitem(last=False)
+    def _remember(self, job_id: str, place: _Place) -> None:
+        self._places[job_id] = place
+        if len(self._places) > _CURSORS_KEPT:
+            self._places.popitem(last=False)
 
 
 def due_events(

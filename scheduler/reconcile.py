@@ -1,6 +1,6 @@
 """One pass of the scheduler, as a pure function: what is, and what should therefore change.
 
-Safety that the properties in tests/unit/scheduler/test_reconcile_properties.py hold: a plan never exceeds a host's
+Safety that tests/sim and tests/unit/scheduler/test_reconcile_properties.py hold: a plan never exceeds a host's
 capacity, never touches a job twice, never moves an attempt whose lease is live and whose host knows of it, and the
 plan of its own result is empty.
 """

@@ -26,9 +26,13 @@ from headway.v1.scheduler_service_pb2 import AttemptOrder
 from trainer_host.attempt_failure import AttemptFailed
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.attempts import AttemptTable
-from trainer_host.child_messages import Finished
+from trainer_host.checkpoint_fetch import CheckpointFetch
+from trainer_host.checkpoint_files import Wanted
+from trainer_host.checkpoint_store import CheckpointStore
+from trainer_host.checkpoint_uploads import NewCheckpointUploads
+from trainer_host.child_messages import CheckpointOrder, Finished, RunAttempt
 from trainer_host.child_translation import commit_request, run_message
-from trainer_host.children import ChildPool
+from trainer_host.children import Child, ChildPool
 from trainer_host.conversation import Conversation, Listeners
 from trainer_host.delivery import Delivered, Delivery, Verdict
 from trainer_host.files import make_directory
@@ -45,6 +49,21 @@ _FLUSH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointPace:
+    """How often attempts are saved, unless their specs say otherwise.
+
+    Attributes:
+        interval_seconds: longest time between two checkpoints.
+        interval_steps: most optimizer steps between two; 0 means that only time counts.
+        limit_seconds: how long an end waits for the gateway to take the last one.
+    """
+
+    interval_seconds: float
+    interval_steps: int
+    limit_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """What every attempt of a host works with.
 
@@ -52,6 +71,9 @@ class Means:
         host: `hosts/{host}`.
         work_dir: attempts train in folders below it; on the outbox's file system.
         slots: one for each attempt that may train at a time.
+        checkpoints: those on this host's disk.
+        checkpoint_fetch: brings one of the gateway's.
+        checkpoint_pace: how often, and how long an end waits for the last.
         stop_limit_seconds: a child that was told to stop is killed after this.
         disk_pace: the waits while the disk is full.
     """
@@ -64,6 +86,10 @@ class Means:
     outbox: Outbox
     delivery: Delivery
     new_telemetry: Callable[[AttemptKey], AttemptTelemetry]
+    checkpoints: CheckpointStore
+    checkpoint_fetch: CheckpointFetch
+    new_checkpoint_uploads: NewCheckpointUploads
+    checkpoint_pace: CheckpointPace
     spawner: Spawner
     clock: Clock
     slots: asyncio.Semaphore
@@ -133,20 +159,56 @@ class AttemptRun:
             inputs = await self._stop.unless_asked(
                 stack.enter_async_context(means.inputs.held(self._key.parent, order.inputs))
             )
+            checkpoints = await self._stop.unless_asked(self._checkpoint_order(order))
             child = await self._stop.unless_asked(means.pool.take())
             try:
                 shutil.rmtree(work_dir, ignore_errors=True)
                 make_directory(work_dir)
-                listeners = Listeners(table=means.table, telemetry=self._telemetry, pool=means.pool)
-                talk = Conversation(
-                    self._key, child, listeners, means.clock, stop_limit_seconds=means.stop_limit_seconds
-                )
-                message = run_message(order, host=means.host, inputs=inputs, work_dir=work_dir)
-                return await talk.hold(message, self._stop)
+                message = run_message(order, host=means.host, inputs=inputs, work_dir=work_dir, checkpoints=checkpoints)
+                return await self._converse(child, message)
             finally:
                 child.kill()
                 means.spawner.spawn(f"closing the child of {self._key}", child.close())
                 means.pool.replenish()
+
+    async def _converse(self, child: Child, message: RunAttempt) -> Finished:
+        """Let the child train, and deliver what it saves meanwhile."""
+        means = self._means
+        uploads = means.new_checkpoint_uploads(self._key)
+        listeners = Listeners(table=means.table, telemetry=self._telemetry, pool=means.pool, checkpoints=uploads)
+        talk = Conversation(self._key, child, listeners, means.clock, stop_limit_seconds=means.stop_limit_seconds)
+        sending = means.spawner.spawn(f"checkpoints of {self._key}", uploads.run())
+        try:
+            return await talk.hold(message, self._stop)
+        except (Stopped, AttemptFailed):
+            # The end is told when the checkpoint that it is about is there: whoever hears "paused" may rely on it.
+            limit = min(means.checkpoint_pace.limit_seconds, self._stop.checkpoint_limit_seconds)
+            if not await uploads.settle(limit):
+                _log.warning("the last checkpoint stays on this host for now: the gateway has not taken it")
+            raise
+        finally:
+            sending.cancel()
+            await asyncio.to_thread(means.checkpoints.prune, self._key)
+
+    async def _checkpoint_order(self, order: AttemptOrder) -> CheckpointOrder:
+        means, policies = self._means, order.spec.policies
+        folder = await asyncio.to_thread(means.checkpoints.folder_of, self._key)
+        resume_from = await means.checkpoint_fetch.find(order, self._tell_skipped)
+        pace = means.checkpoint_pace
+        seconds = pace.interval_seconds
+        if policies.HasField("checkpoint_interval"):
+            seconds = policies.checkpoint_interval.ToTimedelta().total_seconds()
+        return CheckpointOrder(
+            folder=str(folder),
+            resume_from=tuple(str(path) for path in resume_from),
+            spec_digest=Wanted.of(order.job, order.kind, order.spec).spec_digest,
+            interval_seconds=seconds,
+            interval_steps=pace.interval_steps,
+        )
+
+    def _tell_skipped(self, sentence: str) -> None:
+        _log.warning("a checkpoint is skipped", why=sentence)
+        self._telemetry.log("warning", sentence, {}, self._means.clock.now())
 
     async def _deliver_and_settle(self, entry: OutboxEntry) -> None:
         await self._settle(await self._deliver(entry))
@@ -171,6 +233,7 @@ class AttemptRun:
         match delivered.verdict:
             case Verdict.COMMITTED:
                 self._means.table.end(self._key, ATTEMPT_OUTCOME_SUCCEEDED)
+                await asyncio.to_thread(self._means.checkpoints.remove, self._key)
             case Verdict.REFUSED:
                 _log.warning("the result is not wanted any more", reason=delivered.reason)
                 is_cancelled = delivered.reason == "CANCELLED"
@@ -199,6 +262,13 @@ class AttemptRun:
     async def _end(self, outcome: "AttemptOutcome.ValueType", failure: Failure | None, step: int = 0) -> None:
         await self._telemetry.flush(_FLUSH_SECONDS)
         self._means.table.end(self._key, outcome, failure=failure, step=step)
+        if outcome == ATTEMPT_OUTCOME_CANCELLED or _is_final(failure):
+            await asyncio.to_thread(self._means.checkpoints.remove, self._key)
+
+
+def _is_final(failure: Failure | None) -> bool:
+    """Whether no attempt will come after this one."""
+    return failure is not None and failure.failure_class != FAILURE_CLASS_TRANSIENT
 
 
 def _is_of_the_disk(error: BaseException) -> bool:

@@ -19,6 +19,7 @@ from trainer_host.child_messages import (
     Progress,
     RecipeReport,
     RunAttempt,
+    Saved,
     decode_to_child,
     encode,
 )
@@ -74,6 +75,10 @@ class _Pipe:
     def log(self, line: Log) -> None:
         """Pass it on."""
         self.send(line)
+
+    def saved(self, checkpoint: Saved) -> None:
+        """Pass it on."""
+        self.send(checkpoint)
 
     def send(self, message: Hello | ChildMessage) -> None:
         """Write a message; only the main thread does."""

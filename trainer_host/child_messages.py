@@ -1,8 +1,9 @@
 """What an agent and its child process say to each other: one JSON object a line, over a socket pair.
 
 The agent sends at most one `RunAttempt` to a child, and any number of `Stop`. The child sends one `Hello`, then, for
-its attempt, any number of `Progress` and `Log`, then exactly one of `Finished`, `Failed` and `Stopped`, and exits. JSON
-and not pickles, so that neither side can be made to run code by the other, and a line can be read by a person.
+its attempt, any number of `Progress`, `Log` and `Saved`, then exactly one of `Finished`, `Failed` and `Stopped`, and
+exits. JSON and not pickles, so that neither side can be made to run code by the other, and a line can be read by a
+person.
 """
 
 from typing import Annotated, Literal
@@ -44,6 +45,21 @@ class InputFile(_Message):
     file_name: str = ""
 
 
+class CheckpointOrder(_Message):
+    """Where and how often to save, and what to go on from."""
+
+    folder: str = ""
+    """An existing folder of this job alone, in which each checkpoint becomes a folder; empty means not to save any."""
+    resume_from: tuple[str, ...] = ()
+    """Folders of checkpoints, the one to try first in front."""
+    spec_digest: str = ""
+    """Of the job's spec, so that no checkpoint of another is taken for one of this."""
+    interval_seconds: float = 60.0
+    """Longest time between two checkpoints."""
+    interval_steps: int = 0
+    """Most optimizer steps between two checkpoints; 0 means that only time counts."""
+
+
 class RunAttempt(_Message):
     """Order to run one attempt. The child takes one in its life."""
 
@@ -61,6 +77,7 @@ class RunAttempt(_Message):
     user_id: str = ""
     num_threads: int = 0
     """Threads of the math library; 0 means what the recipe recommends."""
+    checkpoints: CheckpointOrder = CheckpointOrder()
 
 
 class Stop(_Message):
@@ -149,6 +166,18 @@ class Summary(_Message):
     warnings: tuple[str, ...] = ()
 
 
+class Saved(_Message):
+    """A checkpoint lies whole and fsynced in `folder`."""
+
+    type: Literal["saved"] = "saved"
+    folder: str
+    step: int
+    """Optimizer steps done."""
+    manifest_digest: str
+    artifacts: tuple[ArtifactFile, ...]
+    """Every file, `manifest.json` included."""
+
+
 class Finished(_Message):
     """Last message of an attempt that succeeded: its bundle lies complete, but not yet fsynced, in `bundle_dir`."""
 
@@ -180,8 +209,8 @@ class Stopped(_Message):
 
 
 ToChild = Annotated[RunAttempt | Stop, Field(discriminator="type")]
-FromChild = Annotated[Hello | Progress | Log | Finished | Failed | Stopped, Field(discriminator="type")]
-ChildMessage = Progress | Log | Finished | Failed | Stopped
+FromChild = Annotated[Hello | Progress | Log | Saved | Finished | Failed | Stopped, Field(discriminator="type")]
+ChildMessage = Progress | Log | Saved | Finished | Failed | Stopped
 """What `ChildProcess.messages` yields."""
 
 _TO_CHILD: TypeAdapter[RunAttempt | Stop] = TypeAdapter(ToChild)

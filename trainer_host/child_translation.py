@@ -17,7 +17,12 @@ from trainer_host.stop_request import StopReason
 
 
 def run_message(
-    order: AttemptOrder, *, host: str, inputs: tuple[child_messages.InputFile, ...], work_dir: Path
+    order: AttemptOrder,
+    *,
+    host: str,
+    inputs: tuple[child_messages.InputFile, ...],
+    work_dir: Path,
+    checkpoints: child_messages.CheckpointOrder,
 ) -> child_messages.RunAttempt:
     """An order as the child hears it."""
     return child_messages.RunAttempt(
@@ -30,6 +35,7 @@ def run_message(
         inputs=inputs,
         work_dir=str(work_dir),
         user_id=order.user_id,
+        checkpoints=checkpoints,
     )
 
 

@@ -9,8 +9,9 @@ from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.attempts import AttemptTable
+from trainer_host.checkpoint_uploads import CheckpointUploads
 from trainer_host.child_death import failure_of_death, num_oom_kills
-from trainer_host.child_messages import ChildMessage, Failed, Finished, Log, Progress, RunAttempt
+from trainer_host.child_messages import ChildMessage, Failed, Finished, Log, Progress, RunAttempt, Saved
 from trainer_host.child_messages import Stopped as ChildStopped
 from trainer_host.child_process import ChildDied
 from trainer_host.child_translation import failure_of, moment_of, progress_of, stop_message
@@ -30,11 +31,13 @@ class Listeners:
         table: for the scheduler.
         telemetry: for the gateway.
         pool: makes the next child once this one speaks.
+        checkpoints: for the next attempt.
     """
 
     table: AttemptTable
     telemetry: AttemptTelemetry
     pool: ChildPool
+    checkpoints: CheckpointUploads
 
 
 class Conversation:
@@ -102,6 +105,9 @@ class Conversation:
             case Log():
                 moment = moment_of(message.time)
                 self._listeners.telemetry.log(message.level, message.message, message.fields, moment)
+            case Saved():
+                self._step = max(self._step, message.step)
+                self._listeners.checkpoints.note(message)
             case Failed() | ChildStopped():
                 self._step = max(self._step, message.step)
                 return True

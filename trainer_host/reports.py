@@ -1,9 +1,9 @@
-"""Where an executor's progress and log lines go, and the throttle that keeps progress cheap."""
+"""Where an executor's progress, log lines and checkpoints go, and the throttle that keeps progress cheap."""
 
 from typing import Protocol
 
 from headway.contract.limits import PROGRESS_INTERVAL
-from trainer_host.child_messages import Log, Progress
+from trainer_host.child_messages import Log, LogLevel, Progress, Saved
 
 
 class Report(Protocol):
@@ -17,6 +17,22 @@ class Report(Protocol):
         """Take a line of the log."""
         ...
 
+    def saved(self, checkpoint: Saved) -> None:
+        """Take note of a checkpoint."""
+        ...
+
+
+class AttemptLog(Protocol):
+    """Writes the attempt's log, as a recipe does."""
+
+    def log(self, level: LogLevel, message: str, fields: dict[str, str] | None = None) -> None:
+        """Write a line of any level."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Write a sentence for the owner of the job."""
+        ...
+
 
 class MemoryReport:
     """Keeps everything; for tests and for running the executor by hand."""
@@ -24,6 +40,7 @@ class MemoryReport:
     def __init__(self) -> None:
         self.progresses: list[Progress] = []
         self.lines: list[Log] = []
+        self.checkpoints: list[Saved] = []
 
     def progress(self, progress: Progress) -> None:
         """Keep it."""
@@ -32,6 +49,10 @@ class MemoryReport:
     def log(self, line: Log) -> None:
         """Keep it."""
         self.lines.append(line)
+
+    def saved(self, checkpoint: Saved) -> None:
+        """Keep it."""
+        self.checkpoints.append(checkpoint)
 
 
 class Throttle:

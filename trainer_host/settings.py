@@ -55,6 +55,17 @@ class TrainerHostSection(Section):
     stop_limit_seconds: float = Field(default=20.0, gt=0)
     """A child that was told to stop is killed after this."""
 
+    checkpoint_interval_seconds: float = Field(default=60.0, gt=0)
+    """Longest time between two checkpoints; `policies.checkpoint_interval` of a job wins. A job that is over sooner
+    saves none, and pays nothing."""
+
+    checkpoint_interval_steps: int = Field(default=0, ge=0)
+    """Most optimizer steps between two checkpoints; 0 means that only time counts."""
+
+    checkpoint_limit_seconds: float = Field(default=20.0, ge=0)
+    """An attempt that stops waits this long at most for the gateway to take its last checkpoint. Beyond that its end is
+    reported without; the checkpoint stays on this host, and an attempt that comes back here goes on from it."""
+
     cache_limit_mib: int = Field(default=20 * GIB // MIB, ge=0)
     """Inputs kept on the disk for the next attempt, MiB; longest unused are deleted first."""
 

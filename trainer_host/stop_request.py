@@ -49,6 +49,13 @@ class StopReason(Enum):
         return 2.0 if self is StopReason.HOST_STOPPED else math.inf
 
     @property
+    def checkpoint_limit_seconds(self) -> float:
+        """How long the end may wait at the most until the last checkpoint is delivered."""
+        if self is StopReason.STALE:
+            return 0.0
+        return 1.5 if self is StopReason.HOST_STOPPED else math.inf
+
+    @property
     def is_final(self) -> bool:
         """Whether even a finished result is of no use any more."""
         return self in (StopReason.CANCEL, StopReason.STALE)
@@ -81,6 +88,11 @@ class StopRequest:
         self.reason: StopReason | None = None
         self.stale = asyncio.Event()
         self.final = asyncio.Event()
+
+    @property
+    def checkpoint_limit_seconds(self) -> float:
+        """How long the end, a failure too, may wait at the most until the last checkpoint is delivered."""
+        return math.inf if self.reason is None else self.reason.checkpoint_limit_seconds
 
     def ask(self, reason: StopReason) -> bool:
         """Ask for the end; False when that changes nothing."""

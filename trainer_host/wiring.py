@@ -20,10 +20,13 @@ from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
 from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
 from headway.v1.trainer_hosts_service_pb2_grpc import add_TrainerHostServiceServicer_to_server
-from trainer_host.attempt_run import Means
+from trainer_host.attempt_run import CheckpointPace, Means
 from trainer_host.attempt_store import AttemptStore
 from trainer_host.attempt_supervisor import AttemptSupervisor
 from trainer_host.attempts import AttemptTable
+from trainer_host.checkpoint_fetch import CheckpointFetch
+from trainer_host.checkpoint_store import CheckpointStore
+from trainer_host.checkpoint_uploads import CheckpointUploads
 from trainer_host.child_process import ChildProcess
 from trainer_host.children import ChildPool
 from trainer_host.delivery import Delivery
@@ -131,15 +134,29 @@ class _Host:
         cache.prepare()
         work_dir = self._settings.host_dir / "work"
         remove_tree(work_dir)
+        checkpoints = CheckpointStore(self._settings.host_dir / "checkpoints")
+        checkpoints.prepare()
+        uploads = Uploads(blobs)
         pace = Pace(longest_seconds=section.delivery_wait_max_seconds)
+        fetch_pace = Pace(first_seconds=0.5, give_up_seconds=section.input_limit_seconds)
         return Means(
             host=self._identity.name,
             work_dir=make_directory(work_dir),
             table=self._table,
-            inputs=Inputs(cache, blobs, clock, Pace(first_seconds=0.5, give_up_seconds=section.input_limit_seconds)),
+            inputs=Inputs(cache, blobs, clock, fetch_pace),
             pool=self._pool,
             outbox=self._outbox,
-            delivery=Delivery(Uploads(blobs), results, clock, pace),
+            delivery=Delivery(uploads, results, clock, pace),
+            checkpoints=checkpoints,
+            checkpoint_fetch=CheckpointFetch(checkpoints, blobs, clock, fetch_pace),
+            new_checkpoint_uploads=lambda key: CheckpointUploads(
+                key, self._identity.name, uploads=uploads, results=results, store=checkpoints, clock=clock, pace=pace
+            ),
+            checkpoint_pace=CheckpointPace(
+                interval_seconds=section.checkpoint_interval_seconds,
+                interval_steps=section.checkpoint_interval_steps,
+                limit_seconds=section.checkpoint_limit_seconds,
+            ),
             new_telemetry=lambda key: AttemptTelemetry(key, self._identity.name, results, clock),
             spawner=self._service,
             clock=clock,

@@ -38,9 +38,10 @@ def pause_jobs(
 ) -> None:
     """Take jobs off their hosts until they are resumed; doing it twice does no harm.
 
-    A job that waits for a host is paused at once, one that runs is stopped between two steps. It goes on from its
-    newest checkpoint when it is resumed, and from the beginning where it has none: the answer says which. One whose
-    last step is done goes on to its end instead. With --wait, exit 1 when a job failed meanwhile.
+    A job that waits for a host is paused at once, one that runs is saved and stopped between two steps. When it is
+    resumed it goes on from there, as if it had never been interrupted, and from the beginning where its kind keeps no
+    checkpoints: the answer says which. One whose last step is done goes on to its end instead. With --wait, exit 1
+    when a job failed meanwhile.
     """
 
     async def work(client: HeadwayClient) -> ExitCode:

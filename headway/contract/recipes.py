@@ -117,7 +117,37 @@ class ProgressDetails(TypedDict, total=False):
     best_loss: float
     learning_rate: float
     num_samples: int
-    """Rows or tokens trained on so far by this attempt."""
+    """Rows or tokens trained on so far by this attempt, without those before a resume."""
+
+
+class CheckpointUnusable(Exception):
+    """A checkpoint is not one to go on from; the message says why. The executor takes an older one, or begins anew."""
+
+
+class Resumable(Protocol):
+    """A training whose whole state can be written between two steps, and that goes on from it exactly.
+
+    Exactly: with the same device and number of threads, the weights in the end are those of a training that was never
+    interrupted, bit for bit. The state of the global random generators of Python, NumPy and torch is the executor's to
+    keep; everything else is the recipe's: weights, optimizer, position in the data, the best state so far, history.
+    """
+
+    @property
+    def num_steps_done(self) -> int:
+        """Optimizer steps done, those before a resume included."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the state into an empty folder, as safetensors and JSON: no pickle, and nothing that needs one."""
+        ...
+
+    def restore(self, folder: Path) -> None:
+        """Take up a state that `save` wrote.
+
+        Raises:
+            CheckpointUnusable: it is not one of this training. Raised, as any other error, before anything was changed.
+        """
+        ...
 
 
 class AttemptContext(Protocol):
@@ -166,8 +196,16 @@ class AttemptContext(Protocol):
         """Report progress; cheap, since all but about ten reports a second are dropped."""
         ...
 
+    def resume(self, training: Resumable) -> None:
+        """Go on where an earlier attempt stopped, when there is a checkpoint, and let this one be saved from now on.
+
+        Call it once, in phase TRAINING, when everything is ready for the first step. From then on each `check_stop` may
+        save `training`. A recipe that never calls it has no checkpoints: it begins again whenever it was interrupted.
+        """
+        ...
+
     def check_stop(self) -> None:
-        """Call between optimizer steps.
+        """Call between optimizer steps. What was handed to `resume` may be saved here.
 
         Raises:
             StopRequested: the attempt has been told to stop. Let it pass.
@@ -184,7 +222,7 @@ class RecipeResult:
         metrics: every scalar by name; at most 128.
         headline_metric: name of the figure to show first.
         headline_value: its value.
-        num_steps: optimizer steps taken.
+        num_steps: optimizer steps taken, those before a resume included.
     """
 
     task: str

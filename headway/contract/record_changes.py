@@ -41,6 +41,12 @@ def check_fence(record: JobRecord, attempt: int, host: str) -> None:
     job = record.job
     if job.state in (JOB_STATE_CANCELLING, JOB_STATE_CANCELLED):
         raise JobCancelled(f"{job.name} was cancelled; its result is not taken", metadata={"job": job.name})
+    check_holder(record, attempt, host)
+
+
+def check_holder(record: JobRecord, attempt: int, host: str) -> None:
+    """Refuse a write of another attempt or host than the current one (StaleAttempt)."""
+    job = record.job
     check_attempt(record, attempt)
     if job.host != host:
         raise StaleAttempt(

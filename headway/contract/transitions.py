@@ -12,7 +12,15 @@ from headway.contract.errors import AlreadySaved
 from headway.contract.host_facts import HostFacts
 from headway.contract.limits import ATTEMPTS_KEPT, LOSSES_MAX, RETRY_MAX_DEFAULT
 from headway.contract.pausing import PAUSE_REQUESTED, settle_pause
-from headway.contract.record_changes import append, check_attempt, check_fence, copied, end_attempt, last_of
+from headway.contract.record_changes import (
+    append,
+    check_attempt,
+    check_fence,
+    check_holder,
+    copied,
+    end_attempt,
+    last_of,
+)
 from headway.contract.retry import GiveUp, RetryPolicy, decide
 from headway.contract.states import Event, is_held
 from headway.contract.times import timestamp
@@ -172,14 +180,17 @@ def confirm_paused(record: JobRecord, *, attempt: int, now: datetime) -> JobReco
 
 
 def commit_checkpoint(record: JobRecord, *, host: str, checkpoint: Checkpoint, now: datetime) -> JobRecord:
-    """Make a checkpoint the one that the next attempt starts from.
+    """Make a checkpoint the one that the next attempt starts from; the one before is kept beside it.
+
+    Taken also while the job is being cancelled: nothing goes on from it then, but what was trained is kept.
 
     Raises:
         StaleAttempt: when the checkpoint's attempt is not the current one of this host.
-        JobCancelled: when a cancellation was acknowledged.
     """
-    check_fence(record, checkpoint.attempt, host)
+    check_holder(record, checkpoint.attempt, host)
     changed = copied(record)
+    if changed.job.HasField("checkpoint"):
+        changed.previous_checkpoint.CopyFrom(changed.job.checkpoint)
     changed.job.checkpoint.CopyFrom(checkpoint)
     changed.job.checkpoint.create_time.FromDatetime(now)
     return append(changed, Event.CHECKPOINTED, now)

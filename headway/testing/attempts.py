@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Unpack
 
-from headway.contract.recipes import FatalFailure, Phase, ProgressDetails, RecipeInput, StopRequested
+from headway.contract.recipes import FatalFailure, Phase, ProgressDetails, RecipeInput, Resumable, StopRequested
 from headway.v1.job_specs_pb2 import JobSpec
 
 
@@ -29,6 +29,10 @@ class SilentContext:
         self.reports: list[tuple[Phase, str, ProgressDetails]] = []
         self.checks_until_stop: int | None = None
         """How many more checks pass before one raises StopRequested; None means that all do."""
+        self.resume_from: Path | None = None
+        """What a training is restored from; None means that it begins."""
+        self.training: Resumable | None = None
+        """What was handed to `resume`."""
         self._inputs = inputs or {}
 
     def input(self, role: str) -> RecipeInput:
@@ -54,6 +58,12 @@ class SilentContext:
     def progress(self, phase: Phase, message: str, **details: Unpack[ProgressDetails]) -> None:
         """Keep every report: nothing is dropped here."""
         self.reports.append((phase, message, details))
+
+    def resume(self, training: Resumable) -> None:
+        """Restore what `resume_from` names, and keep the training."""
+        self.training = training
+        if self.resume_from is not None:
+            training.restore(self.resume_from)
 
     def check_stop(self) -> None:
         """Raise StopRequested when the checks have run out."""

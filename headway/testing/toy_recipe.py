@@ -5,16 +5,19 @@ Its kind is `toy`, a custom kind. Switch it on in a trainer host with the recipe
 
 import json
 import os
+import random
 import signal
 import threading
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 from google.protobuf import json_format
 from pydantic import BaseModel, ConfigDict, Field
 
 from headway.contract.recipes import (
     AttemptContext,
+    CheckpointUnusable,
     FatalFailure,
     Phase,
     RecipeFailure,
@@ -28,6 +31,7 @@ from headway.v1.job_specs_pb2 import CustomSpec, JobSpec
 TOY_KIND = "toy"
 TOY_RECIPE = "toy=headway.testing.toy_recipe:make_recipe"
 
+_STATE_PATH = "toy.json"
 _FAILURES: dict[str, type[RecipeFailure]] = {
     "USER_INPUT": UserInputFailure,
     "TRANSIENT": TransientFailure,
@@ -56,6 +60,12 @@ class ToySpec(BaseModel):
     """A folder of the test's in which each failing attempt leaves a file; empty means that every attempt fails."""
     deaf: bool = False
     """Whether it ignores the wish to stop."""
+    resumable: bool = True
+    """Whether it keeps checkpoints."""
+    kill_in_save_from: int = -1
+    """Step from which on a checkpoint kills the process half-way through being written; -1 means never."""
+    kill_mark: str = ""
+    """A file of the test's that this kill leaves behind; where it is, there is no second."""
     num_bytes: int = Field(default=0, ge=0, le=1_000_000_000)
     """Size of a further file in the bundle."""
 
@@ -69,6 +79,48 @@ class ToySpec(BaseModel):
         custom = CustomSpec(kind=TOY_KIND)
         custom.spec.update(self.model_dump())
         return JobSpec(display_name=display_name, custom=custom)
+
+
+class ToyTraining:
+    """What the toy has learned so far; part of it by luck, so that a random state that was lost is seen."""
+
+    def __init__(self, toy: ToySpec) -> None:
+        """Begin."""
+        self.loss = float(toy.seed)
+        self.luck = 0.0
+        self._toy = toy
+        self._num_steps_done = 0
+
+    @property
+    def num_steps_done(self) -> int:
+        """Steps taken."""
+        return self._num_steps_done
+
+    def take_step(self) -> float:
+        """Learn a little; returns the loss."""
+        self.loss /= 2
+        self.luck += random.random() + float(np.random.random())  # noqa: NPY002 - the global generators are the point
+        self._num_steps_done += 1
+        return self.loss
+
+    def save(self, folder: Path) -> None:
+        """Write the state."""
+        path = folder / _STATE_PATH
+        state = {"step": self._num_steps_done, "loss": self.loss, "luck": self.luck}
+        path.write_text("{", encoding="utf-8")
+        mark = Path(self._toy.kill_mark)
+        if 0 <= self._toy.kill_in_save_from <= self._num_steps_done and not mark.is_file():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        path.write_text(json.dumps(state), encoding="utf-8")
+
+    def restore(self, folder: Path) -> None:
+        """Go on from a state."""
+        state: dict[str, float] = json.loads((folder / _STATE_PATH).read_text(encoding="utf-8"))
+        step, loss, luck = int(state["step"]), state["loss"], state["luck"]
+        if step > self._toy.num_steps:
+            raise CheckpointUnusable("the toy has fewer steps than that")
+        self._num_steps_done, self.loss, self.luck = step, loss, luck
 
 
 class ToyRecipe:
@@ -89,20 +141,24 @@ class ToyRecipe:
         toy = ToySpec.of(context.spec)
         context.step("Loading nothing", Phase.LOADING_DATA)
         context.step("Taking steps", Phase.TRAINING)
-        loss = float(toy.seed)
+        training = ToyTraining(toy)
+        if toy.resumable:
+            context.resume(training)
         pause = threading.Event()
-        for step in range(toy.num_steps):
+        for step in range(training.num_steps_done, toy.num_steps):
             if not toy.deaf:
                 context.check_stop()
             if step == toy.fail_at_step and _is_to_fail(toy):
                 _fail(toy)
             pause.wait(toy.step_seconds)
-            loss /= 2
+            loss = training.take_step()
             context.progress(
                 Phase.TRAINING, f"step {step + 1}", step=step + 1, total_steps=toy.num_steps, loss=loss, best_loss=loss
             )
         context.step("Writing the result", Phase.EXPORTING)
-        (context.bundle_dir / "toy.json").write_text(json.dumps({"loss": loss, "seed": toy.seed}), encoding="utf-8")
+        loss = training.loss
+        result = {"loss": loss, "seed": toy.seed, "luck": training.luck}
+        (context.bundle_dir / "toy.json").write_text(json.dumps(result), encoding="utf-8")
         if toy.num_bytes:
             (context.bundle_dir / "weights.bin").write_bytes(bytes(toy.num_bytes))
         return RecipeResult(

@@ -1,8 +1,8 @@
 """Runs the executor and the bare loop by turns on one table, in one process and one thread.
 
 `python -m tests.bench.executor_loop TABLE.csv EPOCHS` prints the seconds of each pair as JSON. Both train the
-same model on as many rows, in batches of as many; the executor also validates each epoch, reports progress and can be
-stopped.
+same model on as many rows, in batches of as many; the executor also validates each epoch, reports progress, can be
+stopped, and is ready to save at the default cadence.
 """
 
 import json
@@ -19,7 +19,7 @@ from headway.runtime.clock import SystemClock
 from headway.v1.job_specs_pb2 import JobSpec, TabularTrainSpec
 from tests.bench.bare_loop import model_of, train
 from trainer_host.cancellation import CancellationToken
-from trainer_host.child_messages import InputFile, Log, RunAttempt
+from trainer_host.child_messages import CheckpointOrder, InputFile, Log, RunAttempt
 from trainer_host.executor import Attempt, TrainingExecutor
 from trainer_host.recipes.registry import load
 from trainer_host.reports import MemoryReport
@@ -49,6 +49,7 @@ def run_executor(executor: TrainingExecutor, table: Path, epochs: int) -> tuple[
                 ),
             ),
             work_dir=folder,
+            checkpoints=CheckpointOrder(folder=folder),
         )
         executor.execute(Attempt(order, CancellationToken()), report)
     lines: dict[str, Log] = {line.message.partition(": ")[2] or line.message.strip(): line for line in report.lines}

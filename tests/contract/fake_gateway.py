@@ -31,7 +31,7 @@ from headway.v1.blobs_service_pb2 import (
     UploadHeader,
 )
 from headway.v1.blobs_service_pb2_grpc import BlobServiceServicer, add_BlobServiceServicer_to_server
-from headway.v1.jobs_pb2 import PinnedInput, Progress
+from headway.v1.jobs_pb2 import Checkpoint, PinnedInput, Progress
 from headway.v1.jobs_service_pb2 import LogLine
 from headway.v1.results_service_pb2 import (
     CommitCheckpointRequest,
@@ -90,6 +90,8 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
         self.downloads = Gate()
         self.uploads = Gate()
         self.committing = Gate()
+        self.committing_checkpoints = Gate()
+        self.checkpoints: list[CommitCheckpointRequest] = []
 
     def add(self, content: bytes, *, role: str = "table") -> PinnedInput:
         """A blob as an order names it."""
@@ -196,7 +198,13 @@ class FakeGateway(BlobServiceServicer, ResultServiceServicer):
         request: CommitCheckpointRequest,
         context: grpc.aio.ServicerContext[CommitCheckpointRequest, CommitCheckpointResponse],
     ) -> CommitCheckpointResponse:
-        raise NotImplementedError
+        self.calls.append("CommitCheckpoint")
+        self.faults.raise_next("CommitCheckpoint")
+        await self.committing_checkpoints.wait()
+        self.checkpoints.append(request)
+        return CommitCheckpointResponse(
+            checkpoint=Checkpoint(attempt=request.attempt, step=request.step, bundle=request.bundle)
+        )
 
     async def ReportTelemetry(  # noqa: N802 - gRPC names it
         self,

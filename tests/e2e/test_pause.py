@@ -73,7 +73,7 @@ def weights_of(job: Job) -> str:
 async def test_a_paused_and_resumed_job_ends_with_one_model_of_the_same_weights(
     cluster: Cluster, dataset: None
 ) -> None:
-    """P15: an interrupted run ends as an uninterrupted one."""
+    """P14: an interrupted run ends as an uninterrupted one, and trains no step twice."""
     async with cluster.client() as client:
         job = await client.jobs.create(a_job("paused", epochs=40))
         await until_it_trains(client, job)
@@ -81,8 +81,10 @@ async def test_a_paused_and_resumed_job_ends_with_one_model_of_the_same_weights(
         paused = await asyncio.to_thread(pause, cluster, job.name, "--wait", "--message", "for the night")
         assert paused.returncode == 0, paused.stderr
         assert paused.stdout.strip() == job.name
-        assert "it has no checkpoint, and begins again when resumed" in " ".join(paused.stderr.split())
         found = await client.jobs.get(job.name)
+        step = found.checkpoint.step
+        assert step > 0
+        assert f"it goes on from step {step} when resumed" in " ".join(paused.stderr.split())
         assert (found.state, found.host) == (JOB_STATE_PAUSED, "")
         assert found.attempts[0].outcome == ATTEMPT_OUTCOME_PAUSED
         explained = await asyncio.to_thread(cluster.run, "jobs", "explain", job.name)
@@ -91,6 +93,8 @@ async def test_a_paused_and_resumed_job_ends_with_one_model_of_the_same_weights(
         resumed = await asyncio.to_thread(resume, cluster, job.name, "-o", "json")
         assert json.loads(resumed.stdout)[0]["desired"] == "DESIRED_STATE_RUN"
         done = await until_over(client, job)
+        logs = await asyncio.to_thread(cluster.run, "jobs", "logs", job.name)
+        assert f"Going on from step {step}, which attempt 1 had saved" in logs.stdout
         whole = await until_over(client, await client.jobs.create(a_job("whole", epochs=40)))
 
     assert (done.state, whole.state) == (JOB_STATE_SUCCEEDED, JOB_STATE_SUCCEEDED)
@@ -98,7 +102,9 @@ async def test_a_paused_and_resumed_job_ends_with_one_model_of_the_same_weights(
     assert weights_of(done) == weights_of(whole)
     assert [one.event for one in done.transitions].count("committed") == 1
     history = [one.event for one in done.transitions]
-    assert history[:5] == ["submitted", "claimed", "pause_requested", "paused", "resumed"]
+    assert history[:6] == ["submitted", "claimed", "pause_requested", "checkpointed", "paused", "resumed"]
+    assert done.result.summary.num_steps == whole.result.summary.num_steps > step
+    assert whole.HasField("checkpoint") is False, "a job that is over within the interval saves nothing"
     listed = await asyncio.to_thread(cluster.run, "models", "list", "-o", "json")
     model = done.result.model_version.partition("/versions/")[0]
     assert [one["name"] for one in json.loads(listed.stdout)].count(model) == 1
@@ -142,7 +148,7 @@ async def test_a_pause_survives_the_death_of_the_scheduler(cluster: Cluster, dat
             paused = await client.jobs.wait(job.name, until=lambda told: told.state != JOB_STATE_PAUSING)
 
         assert paused.state == JOB_STATE_PAUSED
-        assert [one.event for one in paused.transitions][-2:] == ["pause_requested", "paused"]
+        assert [one.event for one in paused.transitions][-3:] == ["pause_requested", "checkpointed", "paused"]
         assert (await client.jobs.cancel(job.name)).state == JOB_STATE_CANCELLED, "nobody holds it: it is over at once"
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Protocol, Unpack
 
 import psutil
 from google.protobuf import json_format
@@ -14,6 +14,7 @@ from headway.contract.recipes import (
     Phase,
     ProgressDetails,
     RecipeInput,
+    Resumable,
     TransientFailure,
     UserInputFailure,
 )
@@ -26,6 +27,22 @@ from trainer_host.reports import Report, Throttle
 BUNDLE_FOLDER = "bundle"
 LOG_LINES_KEPT = 10_000
 """Lines that go into the bundle's logs.jsonl; an attempt that writes more keeps the first."""
+
+
+class Saving(Protocol):
+    """What saves and restores an attempt."""
+
+    def begin(self, training: Resumable) -> int:
+        """Restore the newest good checkpoint; returns its step, 0 when there is none."""
+        ...
+
+    def save_if_due(self) -> bool:
+        """Save when it is time to; whether it was."""
+        ...
+
+    def save_at_stop(self) -> int:
+        """Save what was trained since; returns the optimizer steps done, 0 when the recipe does not say."""
+        ...
 
 
 @dataclass(slots=True)
@@ -60,6 +77,9 @@ class AttemptSession:
         self._num_titles = 0
         self._phase = Phase.STARTING
         self._phase_begin_seconds = self._begin_seconds
+        self._saving: Saving | None = None
+        self._is_resumable = False
+        self._first_step = 0
         self._process = psutil.Process()
 
     @property
@@ -123,10 +143,29 @@ class AttemptSession:
             return
         self._send(phase, message, details)
 
+    def save_with(self, saving: Saving) -> None:
+        """Let the attempt be saved and restored by this."""
+        self._saving = saving
+
+    def resume(self, training: Resumable) -> None:
+        """Restore the newest good checkpoint, and save from now on."""
+        if self._saving is not None:
+            self._first_step = self._saving.begin(training)
+            self._is_resumable = True
+            self.attempt.num_steps_done = self._first_step
+
     def check_stop(self) -> None:
-        """Raise StopRequested when the attempt has been told to stop."""
-        if self.attempt.token.reason is not None:
-            self._check_stop_before(self._phase)
+        """Raise StopRequested when the attempt has been told to stop; save it then, and whenever it is due."""
+        if self.attempt.token.reason is None and not (self._is_resumable and self._saved_in_passing()):
+            return
+        reason = self.attempt.token.reason
+        if reason not in {None, "STALE"} and self._saving is not None and self._phase is Phase.TRAINING:
+            self.attempt.num_steps_done = max(self.attempt.num_steps_done, self._saving.save_at_stop())
+        self._check_stop_before(self._phase)
+
+    def _saved_in_passing(self) -> bool:
+        """Save when it is time to; whether it was, and somebody may have asked for a stop meanwhile."""
+        return self._saving is not None and self._saving.save_if_due()
 
     def _check_stop_before(self, phase: Phase) -> None:
         # There is no later step from which a paused attempt could go on: it would train all of it again.
@@ -141,6 +180,7 @@ class AttemptSession:
     def _send(self, phase: Phase, message: str, details: ProgressDetails) -> None:
         passed = self._clock.monotonic() - self._phase_begin_seconds
         samples, step, total = details.get("num_samples", 0), details.get("step", 0), details.get("total_steps", 0)
+        num_own_steps = step - self._first_step
         self._report.progress(
             Progress(
                 phase=phase.value,
@@ -153,7 +193,7 @@ class AttemptSession:
                 best_loss=details.get("best_loss", math.nan),
                 learning_rate=details.get("learning_rate", 0.0),
                 samples_per_second=samples / passed if passed > 0 else 0.0,
-                eta_seconds=passed / step * (total - step) if step and total else None,
+                eta_seconds=passed / num_own_steps * (total - step) if num_own_steps > 0 and total else None,
                 memory_bytes=self._process.memory_info().rss,
                 measure_time=self._clock.now().timestamp(),
             )

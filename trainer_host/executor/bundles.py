@@ -14,7 +14,8 @@ from headway.contract.limits import ARTIFACTS_MAX
 from headway.contract.manifest import MANIFEST_PATH, Manifest, ManifestArtifact, ManifestInput
 from headway.contract.recipes import FatalFailure
 from headway.runtime.blobs.blob_file import digest_of_file
-from trainer_host.child_messages import ArtifactFile
+from headway.v1.job_specs_pb2 import JobSpec
+from trainer_host.child_messages import ArtifactFile, RunAttempt
 from trainer_host.executor.attempts import AttemptSession
 from trainer_host.executor.reproducible import NumericSettings
 
@@ -46,10 +47,21 @@ def close_bundle(session: AttemptSession, settings: NumericSettings) -> tuple[Ar
     folder = session.bundle_dir
     lines = (line.model_dump_json(exclude={"type"}) for line in session.lines)
     (folder / LOG_PATH).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return write_manifest(folder, session.attempt.order, session.spec, settings)
+
+
+def write_manifest(
+    folder: Path, order: RunAttempt, spec: JobSpec, settings: NumericSettings
+) -> tuple[ArtifactFile, ...]:
+    """List every file of a folder in its manifest; all of them, the manifest last.
+
+    Raises:
+        FatalFailure: TOO_MANY_ARTIFACTS.
+    """
     files = tuple(_artifact(folder, path) for path in sorted(folder.rglob("*")) if path.is_file())
     if len(files) >= ARTIFACTS_MAX:
         raise FatalFailure("TOO_MANY_ARTIFACTS", f"the recipe wrote {len(files)} files; at most {ARTIFACTS_MAX - 1}")
-    content = _manifest(session, settings, files).model_dump_json(indent=1).encode()
+    content = _manifest(order, spec, settings, files).model_dump_json(indent=1).encode()
     (folder / MANIFEST_PATH).write_bytes(content)
     manifest = ArtifactFile(
         path=MANIFEST_PATH, digest=sha256_of(content), size_bytes=len(content), media_type=MEDIA_TYPES[".json"]
@@ -66,15 +78,13 @@ def _artifact(folder: Path, path: Path) -> ArtifactFile:
     )
 
 
-def _manifest(session: AttemptSession, settings: NumericSettings, files: tuple[ArtifactFile, ...]) -> Manifest:
-    order = session.attempt.order
-    spec = json_format.MessageToJson(session.spec, preserving_proto_field_name=True)
+def _manifest(order: RunAttempt, spec: JobSpec, settings: NumericSettings, files: tuple[ArtifactFile, ...]) -> Manifest:
     return Manifest(
         job=order.job,
         kind=order.kind,
         attempt=order.attempt,
         host=order.host,
-        spec=json.loads(spec),
+        spec=json.loads(json_format.MessageToJson(spec, preserving_proto_field_name=True)),
         inputs=tuple(
             ManifestInput(
                 role=item.role, digest=item.digest, dataset=item.dataset, version=item.version, format=item.format

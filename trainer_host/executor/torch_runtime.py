@@ -1,9 +1,11 @@
 """What the executor knows of torch: its version, its devices, its threads and its determinism."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from trainer_host.child_messages import Device
 
@@ -55,3 +57,21 @@ def deterministic(*, seed: int, num_threads: int, device: str) -> Iterator[None]
         torch.set_num_threads(threads_before)
         if on_gpu:
             torch.use_deterministic_algorithms(mode=False)
+
+
+def random_states(device: str) -> dict[str, NDArray[np.uint8]]:
+    """The state of torch's global generators that an attempt on this device draws from, by kind of device."""
+    states = {"cpu": torch.get_rng_state().numpy()}
+    if device.startswith("cuda"):
+        states["cuda"] = torch.cuda.get_rng_state(device).numpy()
+    return states
+
+
+def set_random_states(states: Mapping[str, NDArray[np.int64 | np.float64 | np.uint8]], device: str) -> None:
+    """Put torch's global generators where they were; a state of another kind of device is left alone."""
+    for name, state in states.items():
+        tensor = torch.from_numpy(state.astype(np.uint8))
+        if name == "cpu":
+            torch.set_rng_state(tensor)
+        elif device.startswith("cuda"):
+            torch.cuda.set_rng_state(tensor, device)

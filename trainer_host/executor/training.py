@@ -9,6 +9,7 @@ from headway.runtime.clock import Clock
 from trainer_host.child_messages import Failed, Finished, RecipeReport, Stopped, Summary
 from trainer_host.executor.attempts import Attempt, AttemptSession
 from trainer_host.executor.bundles import close_bundle, new_bundle_dir, recorded_versions
+from trainer_host.executor.checkpoints import Checkpoints
 from trainer_host.executor.reproducible import numerics
 from trainer_host.reports import Report
 
@@ -87,6 +88,17 @@ class TrainingExecutor:
         needs = recipe.needs(session.spec)
         with numerics(needs, uses_torch=_uses_torch(recipe), num_threads=order.num_threads) as settings:
             session.device = settings.device
+            session.save_with(
+                Checkpoints(
+                    order,
+                    session.spec,
+                    settings,
+                    uses_torch=_uses_torch(recipe),
+                    report=report,
+                    log=session,
+                    clock=self._clock,
+                )
+            )
             session.detail("prepared", seed=needs.seed, device=settings.device, threads=settings.num_threads)
             new_bundle_dir(session.bundle_dir)
             result = recipe.train(session)

@@ -205,6 +205,28 @@ def test_a_checkpoint_is_kept_for_the_next_attempt() -> None:
         commit_checkpoint(a_queued(), host="hosts/a", checkpoint=checkpoint, now=NOW)
 
 
+def test_the_checkpoint_before_the_newest_is_kept_beside_it() -> None:
+    """P15: in case the newest turns out to be torn."""
+    record = a_running()
+    for step in (5, 6, 7):
+        record = commit_checkpoint(record, host="hosts/a", checkpoint=Checkpoint(attempt=1, step=step), now=NOW)
+    assert (record.job.checkpoint.step, record.previous_checkpoint.step) == (7, 6)
+
+
+def test_a_cancelled_job_takes_the_checkpoint_of_its_stop_and_nothing_after_it() -> None:
+    """P21: what was trained is kept, and nothing goes on from it."""
+    cancelling = request_cancel(a_running(), message="", now=NOW)
+    assert cancelling is not None
+    checkpoint = Checkpoint(attempt=1, step=7)
+    record = commit_checkpoint(cancelling, host="hosts/a", checkpoint=checkpoint, now=NOW)
+    assert (record.job.state, record.job.checkpoint.step) == (JOB_STATE_CANCELLING, 7)
+    with pytest.raises(StaleAttempt):
+        commit_checkpoint(cancelling, host=OTHER, checkpoint=checkpoint, now=NOW)
+    over = confirm_cancelled(record, attempt=1, now=NOW)
+    with pytest.raises(StaleAttempt):
+        commit_checkpoint(over, host="hosts/a", checkpoint=Checkpoint(attempt=1, step=8), now=NOW)
+
+
 @pytest.mark.parametrize("failure_class", [FAILURE_CLASS_USER_INPUT, FAILURE_CLASS_FATAL])
 def test_a_failure_that_no_retry_can_help_ends_the_job(failure_class: "FailureClass.ValueType") -> None:
     """P19: a USER_INPUT failure is never retried."""

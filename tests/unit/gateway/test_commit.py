@@ -17,6 +17,7 @@ from headway.contract.errors import (
     InvalidDigest,
     JobCancelled,
     NotFound,
+    OutOfRange,
     StaleAttempt,
     StoreUnavailable,
 )
@@ -27,8 +28,9 @@ from headway.contract.transitions import lose_attempt, request_cancel
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record
 from headway.testing.memory_bus import MemoryBus
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
-from headway.v1.jobs_pb2 import JOB_STATE_EVAL_FAILED, JOB_STATE_SUCCEEDED, Bundle
+from headway.v1.jobs_pb2 import JOB_STATE_CANCELLING, JOB_STATE_EVAL_FAILED, JOB_STATE_SUCCEEDED, Bundle
 from headway.v1.records_pb2 import JobRecord
+from tests.byte_rows import next_attempt
 from tests.bytes_gateway import BytesGateway, bytes_gateway
 from tests.result_bundles import A_SUMMARY, bundle_of, keep, result_files, upload_all, with_manifest
 
@@ -219,6 +221,29 @@ async def test_a_checkpoint_may_be_repeated_and_never_goes_back(gateway: BytesGa
     before = await gateway.jobs.get(JobName.parse(record.job.name).job_id)
     assert await gateway.commits.commit_checkpoint(claim_of(record), 10, bundle) == first
     assert (await gateway.jobs.get(before.key)).revision == before.revision
+
+
+async def test_only_a_later_attempt_may_begin_before_the_newest_checkpoint(gateway: BytesGateway) -> None:
+    """D53, P15: an attempt never goes back; one that could go on from no checkpoint had to begin again."""
+    record = await keep(gateway, a_saving_record())
+    await gateway.commits.commit_checkpoint(claim_of(record), 10, await a_bundle(gateway, record))
+    with pytest.raises(OutOfRange):
+        await gateway.commits.commit_checkpoint(claim_of(record), 9, await a_bundle(gateway, record, 0.25))
+    later = next_attempt(await stored(gateway, record))
+    await keep(gateway, later)
+    again = await gateway.commits.commit_checkpoint(claim_of(later), 3, await a_bundle(gateway, later))
+    assert (again.attempt, again.step) == (2, 3)
+    assert (await stored(gateway, record)).previous_checkpoint.step == 10
+
+
+async def test_a_job_that_is_being_cancelled_keeps_what_was_trained(gateway: BytesGateway) -> None:
+    """P21."""
+    record = request_cancel(a_saving_record(), message="", now=A_MOMENT)
+    assert record is not None
+    await keep(gateway, record)
+    kept = await gateway.commits.commit_checkpoint(claim_of(record), 10, await a_bundle(gateway, record))
+    assert kept.step == 10
+    assert (await stored(gateway, record)).job.state == JOB_STATE_CANCELLING
 
 
 async def test_an_unknown_job_is_not_found(gateway: BytesGateway) -> None:

@@ -64,8 +64,21 @@ def test_an_order_tells_everything_that_a_host_needs() -> None:
     assert (order.mode, order.user_id, order.checkpoint.step) == (record.job.mode, "ada", 7)
 
 
+def test_an_order_names_the_checkpoint_before_the_newest_too() -> None:
+    """P15."""
+    record = a_claimed_record()
+    for step in (6, 7):
+        record = transitions.commit_checkpoint(
+            record, host="hosts/anton", checkpoint=Checkpoint(attempt=1, step=step), now=A_MOMENT
+        )
+    order = order_of(record)
+    assert (order.checkpoint.step, order.previous_checkpoint.step) == (7, 6)
+
+
 def test_without_a_checkpoint_the_order_has_none() -> None:
-    assert not order_of(a_claimed_record()).HasField("checkpoint")
+    order = order_of(a_claimed_record())
+    assert not order.HasField("checkpoint")
+    assert not order.HasField("previous_checkpoint")
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,22 @@ async def test_a_lost_host_is_told_and_kept_for_a_while() -> None:
         assert await scene.record() is None
 
 
+async def test_a_host_that_was_lost_and_comes_back_under_the_same_boot_is_told_of_again() -> None:
+    """A laptop that slept: with the id of the first time the server would drop the second event as a repeat."""
+    scene = await a_scene()
+    stage = scene.stage
+    async with running(scene.run):
+        stage.hear(Word(a_host(), {}, ()))
+        await stage.clock.advance(1.0)
+        (lost,) = stage.view.lose_silent_hosts(_later(stage))
+        scene.presence.host_lost(lost)
+        await stage.clock.advance(1.0)
+        stage.hear(Word(a_host(), {}, ()))
+        await stage.clock.advance(LEASE_SECONDS)
+
+        assert await scene.events() == ["joined", "lost", "joined"]
+
+
 def _later(stage: Stage) -> Moment:
     now = stage.now()
     return Moment(now.time, now.seconds + LEASE_SECONDS)

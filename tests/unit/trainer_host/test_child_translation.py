@@ -8,7 +8,7 @@ from headway.contract.errors import InvalidName
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, JobSpec
 from headway.v1.jobs_pb2 import ATTEMPT_PHASE_TRAINING, FAILURE_CLASS_USER_INPUT
 from tests.contract.host_process import toy_order
-from trainer_host.child_messages import ArtifactFile, Failed, Finished, InputFile, Progress, Summary
+from trainer_host.child_messages import ArtifactFile, CheckpointOrder, Failed, Finished, InputFile, Progress, Summary
 from trainer_host.child_translation import commit_request, failure_of, progress_of, run_message, stop_message
 from trainer_host.stop_request import StopReason
 
@@ -17,7 +17,9 @@ def test_an_order_reaches_the_child_whole() -> None:
     order = toy_order(num_steps=7, attempt=3)
     order.mode = EXECUTION_MODE_HOST
     file = InputFile(role="table", path="/x", digest="sha256:1", size_bytes=1)
-    message = run_message(order, host="hosts/h", inputs=(file,), work_dir=Path("/work"))
+    checkpoints = CheckpointOrder(folder="/checkpoints", resume_from=("/checkpoints/7-1",), interval_steps=3)
+    message = run_message(order, host="hosts/h", inputs=(file,), work_dir=Path("/work"), checkpoints=checkpoints)
+    assert message.checkpoints == checkpoints
     assert (message.job, message.attempt, message.kind, message.mode) == (order.job, 3, "toy", "HOST")
     assert (message.host, message.user_id, message.work_dir, message.inputs) == ("hosts/h", "me", "/work", (file,))
     assert Parse(message.spec_json, JobSpec()) == order.spec

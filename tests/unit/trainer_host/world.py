@@ -22,10 +22,13 @@ from headway.v1.scheduler_service_pb2 import (
 )
 from tests.unit.trainer_host.doubles import FakeChild
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.attempt_run import Means
+from trainer_host.attempt_run import CheckpointPace, Means
 from trainer_host.attempt_store import AttemptStore
 from trainer_host.attempt_supervisor import AttemptSupervisor
 from trainer_host.attempts import AttemptTable
+from trainer_host.checkpoint_fetch import CheckpointFetch
+from trainer_host.checkpoint_store import CheckpointStore
+from trainer_host.checkpoint_uploads import CheckpointUploads
 from trainer_host.child_messages import ArtifactFile, Finished, Log, RunAttempt, Summary
 from trainer_host.children import ChildPool
 from trainer_host.delivery import Delivery
@@ -125,6 +128,7 @@ async def a_world(
     num_slots: int = 2,
     stop_limit_seconds: float = STOP_LIMIT_SECONDS,
     child: FakeChild | None = None,
+    checkpoint_limit_seconds: float = 5.0,
 ) -> AsyncIterator[World]:
     clock = SystemClock()
     children: list[FakeChild] = []
@@ -139,6 +143,8 @@ async def a_world(
     outbox.prepare()
     cache = InputCache(root / "cache", limit_bytes=1_000_000)
     cache.prepare()
+    checkpoints = CheckpointStore(root / "checkpoints")
+    checkpoints.prepare()
     pool = ChildPool(new_child, clock, news=table.changed)
     blobs, results = BlobServiceStub(channel), ResultServiceStub(channel)
     async with asyncio.TaskGroup() as group:
@@ -152,6 +158,14 @@ async def a_world(
             pool=pool,
             outbox=outbox,
             delivery=Delivery(Uploads(blobs), results, clock, QUICK),
+            checkpoints=checkpoints,
+            checkpoint_fetch=CheckpointFetch(checkpoints, blobs, clock, QUICK),
+            new_checkpoint_uploads=lambda key: CheckpointUploads(
+                key, "hosts/h", uploads=Uploads(blobs), results=results, store=checkpoints, clock=clock, pace=QUICK
+            ),
+            checkpoint_pace=CheckpointPace(
+                interval_seconds=60, interval_steps=0, limit_seconds=checkpoint_limit_seconds
+            ),
             new_telemetry=lambda key: AttemptTelemetry(key, "hosts/h", results, clock),
             spawner=tasks,
             clock=clock,

@@ -3,12 +3,22 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from headway.contract.recipes import AttemptContext, FatalFailure, Phase
+from headway.contract.recipes import AttemptContext, CheckpointUnusable, FatalFailure, Phase
+from trainer_host.recipes.tabular_train.checkpoint import (
+    LoopState,
+    SavedEpoch,
+    load_state,
+    optimizer_tensors,
+    restore_optimizer,
+    save_state,
+)
 from trainer_host.recipes.tabular_train.model import ForwardPass, TabularModel
 from trainer_host.recipes.tabular_train.spec import LoopConfig
 
@@ -16,6 +26,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 _ROWS_A_FORWARD = 65_536
 """Bounds the memory of a forward pass over many rows."""
+_GENERATOR = "generator"
+_LOSSES = "losses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,64 @@ class TrainingLoop:
         self._best_state = [tensor.clone() for tensor in self._state]
         self._best_loss = math.inf
         self._best_epoch = 0
+        self._epochs: list[EpochLosses] = []
+        self._epoch = 1
+        # Losses of the batches of the epoch under way; as many as there are done.
+        self._losses: list[Tensor] = []
+        # As it was before it drew the order of the epoch under way.
+        self._generator_state = self._generator.get_state()
+        self._num_steps_before = 0
+
+    @property
+    def num_steps_done(self) -> int:
+        """Optimizer steps done, those before a resume included."""
+        return (self._epoch - 1) * len(self._config.batch_sizes) + len(self._losses)
+
+    def save(self, folder: Path) -> None:
+        """Write the state between two steps; with `restore` this is `headway.contract.recipes.Resumable`."""
+        state = LoopState(
+            epoch=self._epoch,
+            num_batches_done=len(self._losses),
+            best_loss=self._best_loss,
+            best_epoch=self._best_epoch,
+            epochs=tuple(
+                SavedEpoch(epoch=one.epoch, train_loss=one.train_loss, validation_loss=one.validation_loss)
+                for one in self._epochs
+            ),
+        )
+        tensors = self._tensors()
+        if self._losses:
+            tensors[_LOSSES] = torch.stack(self._losses)
+        save_state(folder, state, tensors | optimizer_tensors(self._optimizer))
+
+    def restore(self, folder: Path) -> None:
+        """Go on from a state.
+
+        Raises:
+            CheckpointUnusable: it is not one of this loop; nothing was changed.
+        """
+        mine = self._tensors()
+        state, tensors = load_state(folder, mine)
+        losses = list(tensors[_LOSSES].to(self._state[0].device).unbind()) if state.num_batches_done else []
+        is_inside = state.epoch <= self._config.epochs and len(losses) < len(self._config.batch_sizes)
+        if not is_inside or len(losses) != state.num_batches_done or len(state.epochs) != state.epoch - 1:
+            raise CheckpointUnusable("it is one of a training of another length")
+        restore_optimizer(self._optimizer, tensors)
+        _copy([tensors[name] for name in mine], list(mine.values()))
+        self._generator.set_state(tensors[_GENERATOR])
+        self._generator_state = self._generator.get_state()
+        self._epoch, self._losses = state.epoch, losses
+        self._best_loss, self._best_epoch = state.best_loss, state.best_epoch
+        self._epochs = [EpochLosses(one.epoch, one.train_loss, one.validation_loss) for one in state.epochs]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """What every state has, by name; by reference, but for the generator's."""
+        names = [name for name, tensor in self._model.state_dict().items() if tensor.is_floating_point()]
+        return {
+            **{f"model.{name}": tensor for name, tensor in zip(names, self._state, strict=True)},
+            **{f"best.{name}": tensor for name, tensor in zip(names, self._best_state, strict=True)},
+            _GENERATOR: self._generator_state,
+        }
 
     def run(self, train: Rows, validation: Rows) -> History:
         """Train to the end.
@@ -106,31 +176,33 @@ class TrainingLoop:
             FatalFailure: DIVERGED: the loss was not finite before there was any state to keep.
             StopRequested: the attempt has been told to stop.
         """
-        epochs: list[EpochLosses] = []
         config = self._config
-        for epoch in range(1, config.epochs + 1):
+        self._context.resume(self)
+        self._num_steps_before = self.num_steps_done
+        for epoch in range(self._epoch, config.epochs + 1):
             train_loss = self._train_epoch(train)
             validation_loss = None
             if epoch % config.epochs_between_validations == 0 or epoch == config.epochs:
                 validation_loss = mean_loss(self._model, validation) if len(validation) else None
                 self._keep_if_best(epoch, train_loss if validation_loss is None else validation_loss)
-            epochs.append(EpochLosses(epoch, train_loss, validation_loss))
+            self._epochs.append(EpochLosses(epoch, train_loss, validation_loss))
+            self._epoch, self._losses = epoch + 1, []
             self._report(epoch, train_loss, len(train))
             if not math.isfinite(train_loss):
                 self._give_up(epoch)
                 break
         self._restore_best()
-        return History(tuple(epochs), self._best_epoch, len(epochs) * len(config.batch_sizes))
+        return History(tuple(self._epochs), self._best_epoch, len(self._epochs) * len(config.batch_sizes))
 
     def _train_epoch(self, train: Rows) -> float:
         forward, optimizer, loss_of = self._forward, self._optimizer, loss_function(train.targets)
         check_stop = self._context.check_stop
+        self._generator_state = self._generator.get_state()
         order = torch.randperm(len(train), generator=self._generator).to(train.features.device)
         sizes = list(self._config.batch_sizes)
-        losses: list[Tensor] = []
-        for features, targets in zip(
-            torch.split(train.features[order], sizes), torch.split(train.targets[order], sizes), strict=True
-        ):
+        losses = self._losses
+        batches = zip(torch.split(train.features[order], sizes), torch.split(train.targets[order], sizes), strict=True)
+        for features, targets in islice(batches, len(losses), None):
             check_stop()
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(forward(features, training=True), targets)
@@ -172,7 +244,7 @@ class TrainingLoop:
             loss=train_loss,
             best_loss=self._best_loss,
             learning_rate=config.learning_rate,
-            num_samples=epoch * num_rows,
+            num_samples=epoch * num_rows - self._num_steps_before * num_rows // len(config.batch_sizes),
         )
 
 
