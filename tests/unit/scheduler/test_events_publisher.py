@@ -78,6 +78,21 @@ def a_message(key: str, data: bytes, stage: Stage, *, is_deleted: bool = False) 
     )
 
 
+async def test_what_another_process_has_published_meanwhile_is_not_published_again() -> None:
+    """P25, F15: a scheduler was frozen for longer than the server knows message ids, and another stood in for it."""
+    stage = await a_stage()
+    frozen, stand_in = a_publisher(stage), a_publisher(stage)
+    waiting = a_record()
+    running = a_claimed_record(waiting)
+    await hand_over(stage, frozen, waiting)
+    await hand_over(stage, stand_in, running)
+
+    await stage.clock.advance(2 * EVENTS.duplicate_window.total_seconds())
+    await hand_over(stage, frozen, cancelled(running))
+
+    assert [name for name, _ in await published(stage)] == ["queued", "started", "cancelled"]
+
+
 async def test_a_job_is_told_from_its_records() -> None:
     stage = await a_stage()
     publisher = a_publisher(stage)

@@ -1,114 +1,15 @@
-"""Safety and progress of scheduling under everything that hosts, networks and callers may do, a sentence each.
+"""What a plan must never do, whatever there is. Whole histories are in tests/sim."""
 
-The sentences are in history.py. A failure prints the steps that lead to it, shrunk by Hypothesis.
-"""
-
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from headway.contract.modes import Wish
 from headway.testing.builders import a_host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL
-from headway.v1.jobs_pb2 import AttemptOutcome
 from scheduler.placement import rooms_of
 from scheduler.reconcile import reconcile
 from scheduler.snapshot import Demand, HeldJob, HostView, QueuedJob, Snapshot
-from tests.unit.scheduler.history import FAILED, PAUSED, SUCCEEDED, History, SimulatedHost
 from tests.unit.scheduler.views import a_held, a_queued, a_view
-
-HOST_IDS = st.sampled_from(["anton", "berta", "carl"])
-INDEX = st.integers(0, 50)
-
-
-class Scheduling(RuleBasedStateMachine):
-    """Everybody acts in any order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = History()
-
-    def pick(self, index: int) -> SimulatedHost:
-        hosts = sorted(self.world.hosts.values(), key=lambda host: host.host_id)
-        return hosts[index % len(hosts)]
-
-    @rule(priority=st.integers(-2, 2))
-    def submit(self, priority: int) -> None:
-        self.world.submit(priority)
-
-    @rule(host_id=HOST_IDS, num_slots=st.integers(1, 3))
-    def join(self, host_id: str, num_slots: int) -> None:
-        self.world.join(host_id, num_slots)
-
-    @precondition(lambda self: self.world.records)
-    @rule(index=INDEX)
-    def cancel(self, index: int) -> None:
-        self.world.cancel(sorted(self.world.records)[index % len(self.world.records)])
-
-    @precondition(lambda self: self.world.records)
-    @rule(index=INDEX)
-    def pause(self, index: int) -> None:
-        self.world.pause(sorted(self.world.records)[index % len(self.world.records)])
-
-    @precondition(lambda self: self.world.records)
-    @rule(index=INDEX)
-    def resume(self, index: int) -> None:
-        self.world.resume(sorted(self.world.records)[index % len(self.world.records)])
-
-    @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX, loses_the_answer=st.booleans())
-    def beat(self, index: int, loses_the_answer: bool) -> None:
-        self.world.beat(self.pick(index), loses_the_answer=loses_the_answer)
-
-    @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX)
-    def deliver(self, index: int) -> None:
-        self.world.deliver(self.pick(index))
-
-    @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX, outcome=st.sampled_from([FAILED, SUCCEEDED, PAUSED]))
-    def finish(self, index: int, outcome: "AttemptOutcome.ValueType") -> None:
-        self.world.finish(self.pick(index), outcome)
-
-    @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX)
-    def fall_silent(self, index: int) -> None:
-        self.pick(index).is_up = False
-
-    @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX)
-    def come_back(self, index: int) -> None:
-        self.pick(index).is_up = True
-
-    @precondition(lambda self: self.world.hosts)
-    @rule(index=INDEX)
-    def restart_host(self, index: int) -> None:
-        self.world.restart_host(self.pick(index))
-
-    @rule()
-    def a_pass(self) -> None:
-        self.world.a_pass()
-        self.world.check_idempotence()
-
-    @rule()
-    def restart_scheduler(self) -> None:
-        self.world.restart_scheduler()
-
-    @rule(seconds=st.sampled_from([0.5, 3.0, 14.0, 16.0]))
-    def wait(self, seconds: float) -> None:
-        self.world.wait(seconds)
-
-    @invariant()
-    def holds(self) -> None:
-        self.world.check()
-
-    def teardown(self) -> None:
-        self.world.settle()
-
-
-def test_no_history_breaks_a_promise_and_every_job_ends() -> None:
-    run_state_machine_as_test(Scheduling, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
-
 
 _demands = st.builds(
     Demand,

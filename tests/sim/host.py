@@ -1,0 +1,198 @@
+"""A trainer host as it really is, whatever the scheduler believes: attempts, an outbox on disk, a boot.
+
+The agent itself needs files and child processes, so this is a model of it. What it says and obeys are real messages.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from headway.testing.builders import a_host
+from headway.v1.jobs_pb2 import (
+    ATTEMPT_OUTCOME_CANCELLED,
+    ATTEMPT_OUTCOME_FAILED,
+    ATTEMPT_OUTCOME_LOST,
+    ATTEMPT_OUTCOME_PAUSED,
+    ATTEMPT_OUTCOME_UNSPECIFIED,
+    FAILURE_CLASS_TRANSIENT,
+    AttemptOutcome,
+    FailureClass,
+)
+from headway.v1.scheduler_service_pb2 import AttemptStop, SynchronizeRequest, SynchronizeResponse
+from scheduler.snapshot import AttemptKey
+from scheduler.synchronize import Conversation
+from tests.sim.scheduler_process import SchedulerProcess
+
+_ENDED_BY = {
+    AttemptStop.REASON_PAUSE: ATTEMPT_OUTCOME_PAUSED,
+    AttemptStop.REASON_CANCEL: ATTEMPT_OUTCOME_CANCELLED,
+}
+
+
+@dataclass
+class HostAttempt:
+    """One attempt on the host; without an outcome while it trains or is delivered."""
+
+    outcome: "AttemptOutcome.ValueType" = ATTEMPT_OUTCOME_UNSPECIFIED
+    failure_class: "FailureClass.ValueType" = FAILURE_CLASS_TRANSIENT
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A result in the outbox."""
+
+    digest: str
+    score: float
+
+
+@dataclass
+class Stream:
+    """One stream of one boot, with what is on its way in both directions."""
+
+    host: "SimulatedHost"
+    scheduler: SchedulerProcess
+    talk: Conversation
+    up: deque[SynchronizeRequest] = field(default_factory=deque)
+    down: deque[SynchronizeResponse] = field(default_factory=deque)
+    is_left: bool = False
+    """The host does not read it any more; the scheduler may not know."""
+
+
+class SimulatedHost:
+    """One host id over all its boots."""
+
+    def __init__(self, host_id: str, num_slots: int, memory_mib: int) -> None:
+        self.host_id = host_id
+        self.name = f"hosts/{host_id}"
+        self.boot = 1
+        self.is_up = True
+        self.is_frozen = False
+        self.is_cut_off = False
+        self.is_draining = False
+        self.attempts: dict[AttemptKey, HostAttempt] = {}
+        self.ends: dict[AttemptKey, HostAttempt] = {}
+        self.outbox: dict[AttemptKey, Finished] = {}
+        self.delivering: set[AttemptKey] = set()
+        self.stream: Stream | None = None
+        self.boots_of: dict[AttemptKey, int] = {}
+        self._num_slots = num_slots
+        self._memory_mib = memory_mib
+        self._sequence = 0
+        self._describe()
+
+    @property
+    def boot_id(self) -> str:
+        return f"boot-{self.boot}"
+
+    def _describe(self) -> None:
+        self._described = a_host(
+            self.host_id,
+            num_slots=self._num_slots,
+            memory_mib=self._memory_mib,
+            boot_id=self.boot_id,
+            draining=self.is_draining,
+        )
+
+    @property
+    def is_acting(self) -> bool:
+        """Whether it does anything by itself."""
+        return self.is_up and not self.is_frozen
+
+    def training(self) -> list[AttemptKey]:
+        """What it works on, without results that wait for their delivery."""
+        return [key for key, one in self.attempts.items() if not one.outcome and key not in self.outbox]
+
+    def request(self) -> SynchronizeRequest:
+        """What it says now."""
+        self._sequence += 1
+        request = SynchronizeRequest(host=self._described, sequence=self._sequence)
+        for (job_id, number), one in self.attempts.items():
+            report = request.attempts.add(job=job_name(job_id), attempt=number, outcome=one.outcome, step=one.step)
+            if one.outcome in (ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_LOST):
+                report.failure.failure_class = one.failure_class
+                report.failure.reason = "BROKEN"
+                report.failure.message = "it broke"
+        return request
+
+    def obey(self, response: SynchronizeResponse) -> None:
+        """Do what the scheduler says, in the order of the agent's supervisor."""
+        for stop in response.stop:
+            self._stop((job_id_of(stop.job), stop.attempt), stop.reason)
+        for reference in response.release:
+            key = (job_id_of(reference.job), reference.attempt)
+            if key in self.attempts and self.attempts[key].outcome:
+                self.ends[key] = self.attempts.pop(key)
+        for order in response.run:
+            self._begin((job_id_of(order.job), order.attempt))
+
+    def _begin(self, key: AttemptKey) -> None:
+        if key in self.attempts or self.is_draining:
+            return
+        for older in [one for one in self.training() if one[0] == key[0] and one[1] < key[1]]:
+            self.end(older, ATTEMPT_OUTCOME_LOST)
+        # An order for what ended here before is answered with the end.
+        self.attempts[key] = self.ends.pop(key) if key in self.ends else HostAttempt()
+        self.boots_of[key] = self.boot
+
+    def _stop(self, key: AttemptKey, reason: "AttemptStop.Reason.ValueType") -> None:
+        one = self.attempts.get(key)
+        if one is None:
+            return
+        if reason == AttemptStop.REASON_STALE:
+            self.outbox.pop(key, None)
+            if one.outcome:
+                self.ends[key] = self.attempts.pop(key)
+            else:
+                self.end(key, ATTEMPT_OUTCOME_LOST)
+        elif not one.outcome and (key not in self.outbox or reason == AttemptStop.REASON_CANCEL):
+            self.outbox.pop(key, None)
+            self.end(key, _ENDED_BY[reason])
+
+    def end(
+        self,
+        key: AttemptKey,
+        outcome: "AttemptOutcome.ValueType",
+        failure_class: "FailureClass.ValueType" = FAILURE_CLASS_TRANSIENT,
+    ) -> None:
+        """An attempt is over here; the first end counts."""
+        one = self.attempts.get(key)
+        if one is not None and not one.outcome:
+            one.outcome, one.failure_class = outcome, failure_class
+
+    def die(self) -> None:
+        """The process is gone; its disk is not."""
+        self.is_up = self.is_frozen = False
+        self.delivering.clear()
+        self.leave_stream()
+
+    def restart(self, *, with_disk: bool) -> None:
+        """Another boot. What trained was torn down; an outbox on disk is found again."""
+        self.die()
+        self.boot += 1
+        self.is_up = True
+        self.ends.clear()
+        if not with_disk:
+            self.attempts.clear()
+            self.outbox.clear()
+        for key in self.training():
+            self.end(key, ATTEMPT_OUTCOME_LOST)
+        self._describe()
+
+    def drain(self) -> None:
+        """It takes no new work from now on."""
+        self.is_draining = True
+        self._describe()
+
+    def leave_stream(self) -> None:
+        if self.stream is not None:
+            self.stream.is_left = True
+            self.stream.down.clear()
+            self.stream = None
+
+
+def job_name(job_id: str) -> str:
+    return f"projects/demo/jobs/{job_id}"
+
+
+def job_id_of(name: str) -> str:
+    return name.rpartition("/")[2]
