@@ -34,6 +34,8 @@ HEARTBEAT_SECONDS = 60.0
 """A gateway that says nothing for so long is taken for gone."""
 
 _CLOSE_SECONDS = 1.0
+_FAILURES_UNTIL_ILL = 2
+"""Connections come to an end every now and then; one that does not come back is worth a look."""
 _STEADY_SECONDS = 60.0
 
 
@@ -157,7 +159,7 @@ class Bot:
     def __init__(
         self, ears: Ears, token: SecretStr, clock: Clock, report_health: Callable[[bool], Awaitable[None]]
     ) -> None:
-        """Args: report_health: told False when it stays away until somebody acts, and True with each login."""
+        """Args: report_health: told False when it cannot get in, or stays away for good; True with each login."""
         self._ears = ears
         self._token = token
         self._clock = clock
@@ -177,6 +179,8 @@ class Bot:
             if self._clock.monotonic() - began > _STEADY_SECONDS:
                 num_failures = 0
             num_failures += 1
+            if num_failures >= _FAILURES_UNTIL_ILL:
+                await self._report_health(False)  # noqa: FBT003 - what the hook is about
             wait = _wait_seconds(error, num_failures, self._clock)
             _log.warning("not connected to Discord; trying again", why=_named(error), retry_seconds=wait)
             await self._clock.sleep(wait)

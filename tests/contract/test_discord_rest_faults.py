@@ -216,13 +216,15 @@ async def test_a_wrong_token_is_tried_once(clock: ManualClock) -> None:
 
 
 async def test_discord_may_be_away_when_the_notifier_starts(memory_bus: MemoryBus) -> None:
-    """P26: no connection at all, then one."""
+    """P26: no connection at all, which the health check says, then one."""
     async with fake_discord() as discord:
         async with discord.outage():
             life = BotLife.of(discord, memory_bus)
             running = await life.__aenter__()
             await running.publish(a_finished_job(now()))
+            await eventually(lambda: running.health[-1:] == [False], timeout_seconds=40.0)
         try:
             await eventually(lambda: len(ends(discord)) == 1, timeout_seconds=40.0)
+            assert running.health[-1]
         finally:
             await life.__aexit__(None, None, None)
