@@ -68,7 +68,8 @@ class Command:
             await self._stop(process)
         finally:
             self.kill()
-        code = await process.wait()
+            # Also when it is broken off: a process that nobody has waited for stays behind.
+            code = await process.wait()
         self._process = None
         return Outcome(code if code >= 0 else 128 - code, is_late)
 

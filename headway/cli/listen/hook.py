@@ -75,6 +75,7 @@ class Hook:
         return self._rule.durable.ack_wait_seconds / 3 if self._rule.durable is not None else None
 
     async def _handle(self, message: Message, event: HeardEvent) -> Outcome:
+        trying: asyncio.Task[Outcome] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 trying = group.create_task(self._try_until_settled(event), name="command")
@@ -84,9 +85,8 @@ class Hook:
                         await self._feed.in_progress(message)
                 outcome = trying.result()
         except asyncio.CancelledError:
-            if self._rule.durable is not None:
-                await self._feed.nak(message, 0)
-                say(f"left for the next run with --durable: {event.event_id}", "yellow")
+            # A signal can come in the very moment in which the command has ended: then the event is done.
+            await (self._settle(message) if _has_ended(trying) else self._leave(message, event))
             raise
         self._seen.add(event)
         await self._settle(message)
@@ -125,3 +125,13 @@ class Hook:
     async def _settle(self, message: Message) -> None:
         if self._rule.durable is not None:
             await self._feed.ack(message)
+
+    async def _leave(self, message: Message, event: HeardEvent) -> None:
+        if self._rule.durable is not None:
+            await self._feed.nak(message, 0)
+            say(f"left for the next run with --durable: {event.event_id}", "yellow")
+
+
+def _has_ended(trying: asyncio.Task[Outcome] | None) -> bool:
+    """Whether the event needs no further try."""
+    return trying is not None and trying.done() and not trying.cancelled() and trying.exception() is None
