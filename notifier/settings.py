@@ -2,15 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from headway.runtime.settings import AbsolutePath, ListenAddress, Section, SharedSettings
 from headway.runtime.settings_problems import WrongKey
-from headway.runtime.settings_sources import TomlSource, config_path
+from headway.runtime.settings_sources import EnvironmentSource
 from notifier.batching import BatchRules
 from notifier.discord_section import DiscordSection
 from notifier.plain_variables import NotifierEnvironment
@@ -89,6 +88,8 @@ class NotifierSection(Section):
 class NotifierSettings(SharedSettings):
     """All settings of the notifier."""
 
+    environment_source: ClassVar[type[EnvironmentSource]] = NotifierEnvironment
+
     notifier: NotifierSection = NotifierSection()
 
     api_key: SecretStr | None = None
@@ -101,15 +102,3 @@ class NotifierSettings(SharedSettings):
     def key_path(self) -> Path:
         """Where the key is read from, unless it was given itself."""
         return self.api_key_file or self.home / "keys" / "local.key"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings calls it by name
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then environment, then `headway.toml`."""
-        return init_settings, NotifierEnvironment(settings_cls), TomlSource(settings_cls, config_path())

@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -70,6 +70,9 @@ class SharedSettings(BaseSettings):
         env_nested_delimiter="__",
         use_attribute_docstrings=True,
     )
+
+    environment_source: ClassVar[type[EnvironmentSource]] = EnvironmentSource
+    """What reads the environment; a service that knows variables without the prefix names one of its own."""
 
     home: AbsolutePath = Path("~/.headway").expanduser()
     """Directory of everything that headway keeps on this machine."""
@@ -137,7 +140,7 @@ class SharedSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then `headway.toml`."""
-        return init_settings, EnvironmentSource(settings_cls), TomlSource(settings_cls, config_path())
+        return init_settings, cls.environment_source(settings_cls), TomlSource(settings_cls, config_path())
 
 
 def load(model: type[S]) -> S:

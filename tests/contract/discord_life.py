@@ -21,6 +21,7 @@ from headway.runtime.remote_error import RemoteError
 from headway.testing.clock import ManualClock
 from headway.testing.discord.server import FakeDiscord
 from headway.testing.eventually import eventually
+from headway.testing.life_events import events_of
 from headway.v1.jobs_pb2 import (
     ATTEMPT_PHASE_TRAINING,
     JOB_STATE_CANCELLING,
@@ -35,7 +36,6 @@ from notifier.batching import BatchRules
 from notifier.discord.wiring import Assembly, Surroundings, assemble
 from notifier.discord_section import DiscordSection
 from notifier.watch_store import WatchStore
-from tests.unit.notifier.doubles import events_of
 from tests.unit.notifier.life import Life, LifeOptions
 
 RULES = BatchRules(window_seconds=0.1, gather_seconds=0.05)

@@ -10,9 +10,10 @@ from headway.runtime.nats_server import NatsServer
 from headway.testing.discord.faults import Drop, Fault
 from headway.testing.discord.server import FakeDiscord, fake_discord
 from headway.testing.eventually import eventually
+from headway.testing.life_events import events_of
 from headway.v1.records_pb2 import JobRecord
 from tests.contract.notifier_process import NotifierProcess
-from tests.unit.notifier.doubles import a_finished_job, events_of
+from tests.unit.notifier.doubles import a_finished_job
 
 LIMIT_SECONDS = 30.0
 ROUNDS = 3

@@ -12,10 +12,11 @@ from headway.contract.subjects import EVENTS
 from headway.runtime.nats_bus import NatsBus
 from headway.runtime.nats_server import NatsServer
 from headway.testing.eventually import eventually
+from headway.testing.life_events import events_of
 from headway.testing.nats import running_nats
 from headway.v1.records_pb2 import JobRecord
 from tests.contract.notifier_process import NotifierProcess, ProcessEnded
-from tests.unit.notifier.doubles import a_failed_job, a_finished_job, events_of
+from tests.unit.notifier.doubles import a_failed_job, a_finished_job
 
 TITLES = ["Training queued", "Training started", "Model evaluated", "Training completed"]
 

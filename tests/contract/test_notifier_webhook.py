@@ -18,12 +18,13 @@ import pytest
 from headway.runtime.nats_bus import NatsBus
 from headway.runtime.nats_server import NatsServer
 from headway.testing.eventually import eventually
+from headway.testing.life_events import events_of
 from headway.testing.ports import free_port
 from headway.testing.webhooks import Answer, WebhookReceiver, webhook_receiver
 from headway.v1.records_pb2 import JobRecord
 from tests.contract.deployment import ROOT
 from tests.contract.notifier_process import NotifierProcess
-from tests.unit.notifier.doubles import a_failed_job, a_finished_job, events_of
+from tests.unit.notifier.doubles import a_failed_job, a_finished_job
 
 SHUT = Answer(status=410)
 LONG_SECONDS = 60.0

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from headway.contract.cloud_events import OutwardEvent
-from headway.contract.events import job_event
 from headway.contract.host_facts import HostFacts
 from headway.contract.ids import new_job_id
 from headway.contract.transitions import (
@@ -16,6 +14,7 @@ from headway.contract.transitions import (
     request_cancel,
     submit,
 )
+from headway.testing.life_events import events_of
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, JobSpec, TabularTrainSpec
 from headway.v1.jobs_pb2 import (
     FAILURE_CLASS_FATAL,
@@ -78,12 +77,6 @@ def a_cancelled_job(now: datetime, *, message: str) -> JobRecord:
     cancelled = request_cancel(queued, message=message, now=now)
     assert cancelled is not None
     return cancelled
-
-
-def events_of(record: JobRecord) -> list[OutwardEvent]:
-    """Every event of a job, in order."""
-    transitions = record.job.transitions
-    return [event for transition in transitions if (event := job_event(record.job, transition)) is not None]
 
 
 def happenings_of(record: JobRecord) -> list[Happening]:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from headway.contract.events import host_event, model_registered_event
 from headway.contract.subjects import MAX_EVENT_BYTES
 from headway.contract.times import timestamp
+from headway.testing.life_events import events_of
 from headway.v1 import events_pb2 as events
 from headway.v1.hosts_pb2 import Host
 from headway.v1.models_pb2 import ModelVersion
 from notifier.decode import Poison, decode
-from tests.unit.notifier.doubles import a_finished_job, events_of, happenings_of
+from tests.unit.notifier.doubles import a_finished_job, happenings_of
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 JOB_ID = "j" + "a" * 25

@@ -11,6 +11,7 @@ from headway.contract.cloud_events import OutwardEvent
 from headway.contract.subjects import EVENTS, NOTIFIER
 from headway.runtime.logs import get_logger
 from headway.testing.clock import ManualClock
+from headway.testing.life_events import events_of
 from headway.testing.memory_bus import MemoryBus
 from headway.v1.records_pb2 import NotifierRecord
 from notifier import outlet as outlet_module
@@ -20,13 +21,7 @@ from notifier.ledger import ledger_key
 from notifier.messages import Section
 from notifier.rules import section_of
 from notifier.sinks import SinkRefused, SinkUnavailable
-from tests.unit.notifier.doubles import (
-    TestableSink,
-    a_failed_job,
-    a_finished_job,
-    a_running_job,
-    events_of,
-)
+from tests.unit.notifier.doubles import TestableSink, a_failed_job, a_finished_job, a_running_job
 from tests.unit.notifier.life import Life
 
 

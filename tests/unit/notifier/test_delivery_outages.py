@@ -12,13 +12,14 @@ from headway.contract.cloud_events import OutwardEvent
 from headway.contract.subjects import EVENTS, NOTIFIER
 from headway.runtime.logs import get_logger
 from headway.testing.clock import ManualClock
+from headway.testing.life_events import events_of
 from headway.testing.memory_bus import MemoryBus
 from notifier import delivery as delivery_module
 from notifier.batching import BatchRules
 from notifier.quiet_hours import QuietHours
 from notifier.rates import Rate
 from notifier.sinks import SinkRefused, SinkShut, SinkUnavailable
-from tests.unit.notifier.doubles import TestableSink, a_finished_job, a_running_job, events_of
+from tests.unit.notifier.doubles import TestableSink, a_finished_job, a_running_job
 from tests.unit.notifier.life import Life, LifeOptions
 
 RATE = Rate(messages_per_minute=30, burst=5)
