@@ -2,7 +2,7 @@
 
 A job is SUCCEEDED a moment before its model version can be read. A commit whose caller hangs up in that moment goes on
 all the same; a reader who has heard of the success waits for that moment instead of hearing NOT_FOUND (P23). A crash in
-between leaves no such commit; then the registrar makes the version when it meets the job.
+between leaves no such commit; then the registrar makes the version when it hears that the job is completed.
 """
 
 import asyncio
