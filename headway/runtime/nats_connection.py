@@ -142,23 +142,28 @@ class NatsConnection:
             raise StoreUnavailable("nats-server is away") from error
 
     def _expect(self, token: str, deadline: float) -> asyncio.Future[Msg]:
-        """An answer to wait for. One timer serves all: each is given the same time, so the first to wait ends first."""
+        """An answer to wait for. One timer serves all: a timer for each would cost as much as parsing the answer."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Msg] = loop.create_future()
         self._waiting[token] = _Waiting(future, deadline)
-        if self._expiry is None:
-            self._expiry = loop.call_at(deadline, self._expire)
+        if self._expiry is None or deadline < self._expiry.when():
+            self._set_expiry(deadline)
         return future
 
+    def _set_expiry(self, deadline: float) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = asyncio.get_running_loop().call_at(deadline, self._expire)
+
     def _expire(self) -> None:
-        loop = asyncio.get_running_loop()
         self._expiry = None
+        now = asyncio.get_running_loop().time()
         for waiting in self._waiting.values():
-            if waiting.deadline > loop.time():
-                self._expiry = loop.call_at(waiting.deadline, self._expire)
-                return
-            if not waiting.future.done():
+            if waiting.deadline <= now and not waiting.future.done():
                 waiting.future.set_exception(OutcomeUnknown("nats-server did not answer in time"))
+        remaining = [waiting.deadline for waiting in self._waiting.values() if not waiting.future.done()]
+        if remaining:
+            self._set_expiry(min(remaining))
 
     async def send(self, subject: str, data: bytes, reply: str = "") -> None:
         """Send without an answer.

@@ -1,6 +1,8 @@
 """The connection against a real nats-server: restarts, sizes, the end."""
 
 import asyncio
+import os
+import signal
 import time
 from contextlib import suppress
 
@@ -76,6 +78,30 @@ async def test_a_server_that_stays_away_is_told_within_the_limit(nats_server: Na
         with pytest.raises(StoreUnavailable):
             await jobs.create("j1", StringValue())
         assert time.perf_counter() - before < 2.0
+
+
+async def test_each_request_to_a_frozen_server_ends_at_its_own_limit(nats_server: NatsServer) -> None:
+    """F42: the connection is there, and nobody answers."""
+    options = BusOptions(request_timeout_seconds=0.4)
+    pid = nats_server.pid
+    assert pid is not None
+    async with open_connection(nats_server.url, "test", options) as connection:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            waited = await asyncio.gather(*(_unanswered_seconds(connection, after=after) for after in (0.0, 0.2, 0.2)))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert min(waited) >= 0.39
+        assert max(waited) < 5.0
+        assert (await connection.request("$JS.API.INFO", b"")).data
+
+
+async def _unanswered_seconds(connection: NatsConnection, *, after: float) -> float:
+    await asyncio.sleep(after)
+    begin = time.perf_counter()
+    with pytest.raises(OutcomeUnknown, match="in time"):
+        await connection.request("$JS.API.INFO", b"")
+    return time.perf_counter() - begin
 
 
 async def test_nothing_sent_while_the_server_is_away_is_stored_later(nats_server: NatsServer) -> None:
