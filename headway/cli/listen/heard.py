@@ -87,4 +87,7 @@ def _word(value: object) -> str:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, list):
+        # Log lines: what they say is what a person wants to read.
+        return " / ".join(_word(line.get("message")) if isinstance(line, dict) else str(line) for line in value)
     return f"{len(value)} values" if isinstance(value, dict) else str(value)

@@ -27,6 +27,7 @@ from headway.v1.jobs_pb2 import Job
 _PLOT_WIDTH = 78
 _EVENT_SECONDS = 3.0
 _LAST_EVENTS = ("completed", "registered")
+_LOSSY = ("trainer.train.progress.", "trainer.log.")
 
 
 @dataclass(slots=True)
@@ -116,12 +117,12 @@ async def show_predictions(bundle: Path, material: Material) -> None:
 
 
 async def show_events(queue: asyncio.Queue[Msg], run_id: str) -> None:
-    """Every event of the job that passed on NATS, in order; progress is only counted."""
+    """Every event of the job that passed on NATS, in order; progress and log lines are only counted."""
     seen = await _collect_events(queue, run_id)
-    lines = [event.line for event in seen if ".progress." not in event.subject]
-    for line in lines:
-        out().print(f"  {line}", markup=False)
-    out().print(f"  and {len(seen) - len(lines)} progress events", style="dim")
+    lasting = [event for event in seen if not event.subject.startswith(_LOSSY)]
+    for event in lasting:
+        out().print(f"  {event.line}", markup=False)
+    out().print(f"  and {len(seen) - len(lasting)} events of progress and log lines", style="dim")
 
 
 async def _collect_events(queue: asyncio.Queue[Msg], run_id: str) -> list[HeardEvent]:

@@ -16,6 +16,12 @@ def test_an_event_is_one_line_without_what_its_subject_says() -> None:
     assert event.run_id == JOB
 
 
+def test_log_lines_are_shown_by_what_they_say() -> None:
+    lines = [{"number": "1", "message": "Step 1: Loading data"}, {"number": "2", "message": "Step 2: Training"}, 5, {}]
+    event = read_event("trainer.log.v1.default.j", json.dumps({"data": {"run_id": JOB, "lines": lines}}).encode())
+    assert event.line.endswith("lines=Step 1: Loading data / Step 2: Training / 5 / ")
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"\xff", b'{"data": 5}', b'{"id": [], "type": 7, "time": null}', b"[" * 100_000, b"null"]
 )
