@@ -169,12 +169,16 @@ class LiveRuns:
         return Rest(max(0.0, min(waits) - now_seconds) if waits else None)
 
     def picture(self, name: JobName, *, now: datetime, now_seconds: float) -> tuple[RunView, Extras] | None:
-        """What to show of a run; None when nothing is known of it. A heartbeat that is due is in it."""
+        """What to show of a run; None when nothing is known of it. A heartbeat that is due is in it.
+
+        What changes from now on, while Discord takes the picture, is not in it and makes the next one.
+        """
         run = self._runs.get(name)
         if run is None or run.view is None:
             return None
         if now_seconds >= run.beat_at and run.is_running:
             self._beat(run, now, now_seconds)
+        run.is_changed = False
         note = "" if self._is_watched(name.name) else LEAVING_NOTE
         return run.view.with_progress(run.newest), Extras(losses=run.curve.points, heartbeat=run.heartbeat, note=note)
 
@@ -195,12 +199,12 @@ class LiveRuns:
             return True
         run.message_id, run.digest = message_id, digest
         self._count_try(run, now_seconds)
-        run.is_changed = False
         return run.view.is_over or not self._is_watched(name.name)
 
     def not_shown(self, name: JobName, *, now_seconds: float) -> None:
         """Discord did not take it; it is tried again when its turn comes."""
         if (run := self._runs.get(name)) is not None:
+            run.is_changed = True
             self._count_try(run, now_seconds)
 
     def vanished(self, name: JobName) -> None:

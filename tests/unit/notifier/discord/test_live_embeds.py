@@ -31,12 +31,18 @@ def step(runs: LiveRuns, at: float) -> Look | Show | Rest:
     return runs.next_step(now_seconds=at)
 
 
+def put(runs: LiveRuns, name: JobName, message_id: str, digest: str, *, at: float) -> bool:
+    """Take the picture and show it; whether it was for the last time."""
+    assert runs.picture(name, now=NOW, now_seconds=at) is not None
+    return runs.shown(name, message_id, digest, now_seconds=at)
+
+
 def shown_at(at: float, watched: Watched | None = None) -> LiveRuns:
     """A running run whose message was made at that time."""
     runs = LiveRuns(RULES, watched or Watched())
     runs.hear(NAME, now_seconds=at)
     runs.learn(NAME, a_view())
-    runs.shown(NAME, "m1", "digest", now_seconds=at)
+    put(runs, NAME, "m1", "digest", at=at)
     return runs
 
 
@@ -60,7 +66,7 @@ def test_an_edit_waits_for_its_time_and_a_change() -> None:
     runs.hear_progress(NAME, progress(5), now_seconds=101.0)
     assert step(runs, 101.0) == Rest(14.0)
     assert step(runs, 115.0) == Show(NAME)
-    runs.shown(NAME, "m1", "other", now_seconds=115.0)
+    put(runs, NAME, "m1", "other", at=115.0)
     assert step(runs, 115.0) == Rest(285.0)
 
 
@@ -70,6 +76,16 @@ def test_a_failed_edit_counts_as_one() -> None:
     assert step(runs, 20.0) == Show(NAME)
     runs.not_shown(NAME, now_seconds=20.0)
     assert step(runs, 20.0) == Rest(15.0)
+
+
+def test_what_is_heard_while_a_picture_is_on_its_way_makes_the_next_one() -> None:
+    runs = shown_at(0.0)
+    runs.hear_progress(NAME, progress(5), now_seconds=15.0)
+    assert runs.picture(NAME, now=NOW, now_seconds=15.0) is not None
+    runs.hear_progress(NAME, progress(6), now_seconds=15.1)
+    runs.shown(NAME, "m1", "five", now_seconds=15.2)
+    assert step(runs, 15.2) == Rest(15.0)
+    assert step(runs, 30.2) == Show(NAME)
 
 
 def test_only_the_newest_progress_counts() -> None:
@@ -103,7 +119,7 @@ def test_a_heartbeat_makes_it_look_different_from_time_to_time() -> None:
 def test_a_paused_run_has_no_heartbeat() -> None:
     runs = shown_at(0.0)
     runs.learn(NAME, a_view("PAUSED"))
-    runs.shown(NAME, "m1", "paused", now_seconds=20.0)
+    put(runs, NAME, "m1", "paused", at=20.0)
     assert step(runs, 10_000.0) == Rest(None)
 
 
@@ -112,7 +128,7 @@ def test_the_end_is_shown_and_then_forgotten() -> None:
     runs.hear(NAME, now_seconds=1.0)
     runs.learn(NAME, a_view("SUCCEEDED", is_over=True))
     assert step(runs, 15.0) == Show(NAME)
-    assert runs.shown(NAME, "m1", "end", now_seconds=15.0)
+    assert put(runs, NAME, "m1", "end", at=15.0)
     runs.forget(NAME)
     assert len(runs) == 0
 
@@ -133,7 +149,7 @@ def test_an_unwatched_run_is_left_with_a_note() -> None:
     found = runs.picture(NAME, now=NOW, now_seconds=20.0)
     assert found is not None
     assert found[1].note == LEAVING_NOTE
-    assert runs.shown(NAME, "m1", "left", now_seconds=20.0)
+    assert put(runs, NAME, "m1", "left", at=20.0)
     runs.forget(NAME)
     runs.hear(NAME, now_seconds=21.0)
     runs.hear_progress(NAME, progress(1), now_seconds=21.0)
@@ -180,6 +196,6 @@ def test_the_oldest_picture_is_renewed_first() -> None:
     for at, name in enumerate(names):
         runs.hear(name, now_seconds=float(at))
         runs.learn(name, replace(a_view(), name=name))
-        runs.shown(name, f"m{at}", "d", now_seconds=float(10 - at))
+        put(runs, name, f"m{at}", "d", at=float(10 - at))
         runs.hear_progress(name, progress(3), now_seconds=20.0)
     assert step(runs, 100.0) == Show(names[2])
