@@ -94,6 +94,8 @@ async def test_a_joined_host_leaves_nothing_behind_when_it_is_told_to_stop(clust
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(12):
             await process.wait()
+        # Nor in the list of hosts, where whoever asks next would still find it.
+        await until_hosts_are(client, {"hosts/local"})
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 
 
