@@ -98,4 +98,7 @@ async def test_a_cancelled_job_keeps_what_was_trained_and_says_at_which_step(clu
     assert done.checkpoint.step % 300, "saved where it stopped, not where the cadence had it"
     assert not done.HasField("result")
     told = [one.event for one in done.transitions]
-    assert told[-3:] == ["cancel_requested", "checkpointed", "cancelled"]
+    # The one of the cadence may be on its way when the wish comes; nothing but checkpoints is taken any more.
+    *saves, end = told[told.index("cancel_requested") + 1 :]
+    assert saves in (["checkpointed"], ["checkpointed", "checkpointed"])
+    assert end == "cancelled"
