@@ -8,6 +8,7 @@ CONSUMER.
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections import OrderedDict
 
@@ -56,13 +57,17 @@ async def work(message: Msg, seen: Seen) -> None:
 
 
 async def follow(url: str, domain: str | None, name: str) -> None:
-    """Pull one event after the other, for ever: the next one comes when the last one is acknowledged."""
+    """Pull one event after the other until Ctrl-C: the next one comes when the last one is acknowledged."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A flag and no cancellation: before Python 3.12 asyncio.wait_for, which nats-py waits with, may swallow that.
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     connection = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.5, error_cb=complain)
     jetstream = connection.jetstream(domain=domain)
     config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=5, max_ack_pending=1)
     consumer = await jetstream.pull_subscribe(SUBJECT, durable=name, stream="EVENTS", config=config)
     seen = Seen()
-    while True:
+    while not stopping.is_set():
         try:
             for message in await consumer.fetch(1, timeout=2):
                 await work(message, seen)
@@ -71,6 +76,8 @@ async def follow(url: str, domain: str | None, name: str) -> None:
         except Error as error:
             await complain(error)
             await asyncio.sleep(0.5)
+    await connection.close()
+    print("stopped", file=sys.stderr)
 
 
 async def complain(error: Exception) -> None:
@@ -80,7 +87,4 @@ async def complain(error: Exception) -> None:
 
 if __name__ == "__main__":
     address = os.environ.get("NATS_URL", "nats://127.0.0.1:4222")
-    try:
-        asyncio.run(follow(address, os.environ.get("NATS_DOMAIN"), os.environ.get("CONSUMER", "example-python")))
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    asyncio.run(follow(address, os.environ.get("NATS_DOMAIN"), os.environ.get("CONSUMER", "example-python")))
