@@ -6,18 +6,29 @@ outcome is unknown is dropped too: the bucket's feed tells what became of it. So
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from headway.contract import transitions
 from headway.contract.errors import HeadwayError
 from headway.runtime.bus_errors import MessageTooLarge
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoint
 from headway.runtime.logs import get_logger
 from headway.runtime.records import Conflict, Records
 from headway.v1.jobs_pb2 import Failure, FailureClass
 from headway.v1.records_pb2 import JobRecord
 from scheduler.cluster_view import ClusterView, Moment
-from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import (
+    Action,
+    CancelQueued,
+    Claim,
+    ConfirmCancelled,
+    ConfirmPaused,
+    FailAttempt,
+    LoseAttempt,
+    Plan,
+    UseUpRunTime,
+)
 
 _log = get_logger(__name__)
 _AT_ONCE = 32
@@ -27,7 +38,13 @@ class Applier:
     """Writes plans."""
 
     def __init__(
-        self, records: Records[JobRecord], view: ClusterView, clock: Clock, *, clean: Callable[[str], str]
+        self,
+        records: Records[JobRecord],
+        view: ClusterView,
+        clock: Clock,
+        *,
+        clean: Callable[[str], str],
+        is_leading: Callable[[], bool],
     ) -> None:
         """Name the bucket.
 
@@ -36,11 +53,13 @@ class Applier:
             view: where acknowledged changes are taken in.
             clock: for the times in the records.
             clean: takes secrets and paths out of a host's words before they are recorded.
+            is_leading: asked right before each write: after a freeze a plan may be another leader's to make.
         """
         self._records = records
         self._view = view
         self._clock = clock
         self._clean = clean
+        self._is_leading = is_leading
 
     async def apply(self, plan: Plan) -> bool:
         """Carry the plan out, many writes at a time.
@@ -69,7 +88,14 @@ class Applier:
             changed = next_record(live.record, action, now=self._clock.now(), clean=self._clean)
             if changed is None:
                 return True
+            if not self._may_write():
+                _log.warning("change not made: another scheduler may lead by now", job=action.job_id)
+                return False
+            if isinstance(action, Claim):
+                failpoint("lease.before_commit")
             revision = await self._records.update(action.job_id, changed, live.revision)
+            if isinstance(action, Claim):
+                failpoint("lease.after_commit")
         except Conflict:
             return await self._catch_up(action.job_id)
         except (HeadwayError, MessageTooLarge) as error:
@@ -78,6 +104,10 @@ class Applier:
         self._view.put_job(action.job_id, revision, changed, self._now())
         _log.info("job changed", job=action.job_id, change=type(action).__name__, attempt=changed.job.attempt)
         return True
+
+    def _may_write(self) -> bool:
+        """Whether the plan is still ours to carry out."""
+        return self._is_leading()
 
     async def _catch_up(self, job_id: str) -> bool:
         """Read what somebody else wrote; its echo may still be on its way."""
@@ -107,18 +137,32 @@ def next_record(record: JobRecord, action: Action, *, now: datetime, clean: Call
             )
         case CancelQueued():
             return transitions.request_cancel(record, message="", now=now)
+        case _:
+            return _after_end(record, action, now, clean)
+
+
+def _after_end(
+    record: JobRecord,
+    action: ConfirmCancelled | ConfirmPaused | UseUpRunTime | FailAttempt | LoseAttempt,
+    now: datetime,
+    clean: Callable[[str], str],
+) -> JobRecord:
+    attempt, ran = action.attempt, timedelta(seconds=action.ran_seconds)
+    match action:
         case ConfirmCancelled():
-            return transitions.confirm_cancelled(record, attempt=action.attempt, now=now)
+            return transitions.confirm_cancelled(record, attempt=attempt, now=now, ran=ran, step=action.step)
         case ConfirmPaused():
-            return transitions.confirm_paused(record, attempt=action.attempt, now=now)
+            return transitions.confirm_paused(record, attempt=attempt, now=now, ran=ran)
+        case UseUpRunTime():
+            return transitions.use_up_run_time(record, attempt=attempt, now=now, ran=ran)
         case FailAttempt():
             failure = Failure(
                 failure_class=FailureClass.ValueType(action.end.failure_class),
                 reason=action.end.reason,
                 message=clean(action.end.message),
             )
-            return transitions.fail_attempt(record, attempt=action.attempt, failure=failure, now=now)
+            return transitions.fail_attempt(record, attempt=attempt, failure=failure, now=now, ran=ran)
         case LoseAttempt():
             return transitions.lose_attempt(
-                record, attempt=action.attempt, now=now, reason=action.reason, message=action.message
+                record, attempt=attempt, now=now, reason=action.reason, message=action.message, ran=ran
             )

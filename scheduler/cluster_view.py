@@ -40,10 +40,12 @@ class ClusterView:
 
     def __init__(self, lease_seconds: float, default_mode: "ExecutionMode.ValueType", signals: Signals) -> None:
         self.jobs = JobIndex()
+        self._lease_seconds = lease_seconds
         self._reconnect_seconds = max(0.0, RECONNECT_SECONDS - lease_seconds)
         self.hosts = HostTable(lease_seconds)
         self.default_mode = default_mode
         self._leases = LeaseBook(lease_seconds)
+        self._run_seconds: dict[str, tuple[int, float]] = {}
         self._signals = signals
 
     def put_job(self, job_id: str, revision: int, record: JobRecord, now: Moment) -> bool:
@@ -54,6 +56,7 @@ class ClusterView:
         held = self._held(job_id)
         if held is None:
             self._leases.revoke(job_id)
+            self._run_seconds.pop(job_id, None)
         else:
             self._leases.grant(job_id, held.attempt, held.host, now=now.seconds)
         self._signals.news({*hosts, *self._hosts_of(job_id)})
@@ -64,11 +67,17 @@ class ClusterView:
         hosts = self._hosts_of(job_id)
         if self.jobs.remove(job_id, revision):
             self._leases.revoke(job_id)
+            self._run_seconds.pop(job_id, None)
             self._signals.news(hosts)
 
     def set_default_mode(self, mode: "ExecutionMode.ValueType") -> None:
         """Jobs that leave their mode open are placed by this one from now on."""
         self.default_mode = mode
+        self._signals.news()
+
+    def forget_hosts(self) -> None:
+        """Begin without hosts, as after a restart: somebody else heard them meanwhile."""
+        self.hosts = HostTable(self._lease_seconds)
         self._signals.news()
 
     def expect_host(self, host: Host, *, join_time: datetime, heard_time: datetime, now: Moment) -> None:
@@ -90,7 +99,8 @@ class ClusterView:
         held = [job.key for job in self.jobs.held_by(name)]
         replaced = self.hosts.hear(word, voice, held=held, now=now.time, now_seconds=now.seconds)
         for job_id, attempt in word.reported:
-            self._leases.renew(job_id, attempt, name, now=now.seconds)
+            if self._leases.renew(job_id, attempt, name, now=now.seconds):
+                self._note_run_seconds(job_id, attempt, word.run_seconds.get((job_id, attempt), 0.0))
         if seen != (word.host, word.reported, word.ended, voice):
             self._signals.news([name])
         return replaced
@@ -125,6 +135,7 @@ class ClusterView:
             hosts=tuple(host.view for host in self.hosts.all()),
             lease_ends=self._leases.ends(),
             default_mode=self.default_mode,
+            run_seconds={(job_id, attempt): ran for job_id, (attempt, ran) in self._run_seconds.items()},
         )
 
     def orders_for(self, host: str) -> Iterator[tuple[HeldJob, LiveJob]]:
@@ -147,6 +158,10 @@ class ClusterView:
             return Standing.CURRENT
         # A number above ours means that our view is behind: no verdict on what we do not know.
         return Standing.OVER if attempt <= live.record.job.attempt else Standing.UNKNOWN
+
+    def _note_run_seconds(self, job_id: str, attempt: int, ran: float) -> None:
+        """Never less than before: a host that was started anew does not know what its attempt took before that."""
+        self._run_seconds[job_id] = max((attempt, ran), self._run_seconds.get(job_id, (0, 0.0)))
 
     def _held(self, job_id: str) -> HeldJob | None:
         live = self.jobs.find(job_id)

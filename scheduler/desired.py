@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from headway.contract.run_time import time_left
 from headway.contract.times import duration
 from headway.v1.jobs_pb2 import ATTEMPT_OUTCOME_SUCCEEDED, JOB_STATE_CANCELLING, JOB_STATE_PAUSING
 from headway.v1.records_pb2 import JobRecord
@@ -68,6 +69,7 @@ def order_of(record: JobRecord) -> AttemptOrder:
         checkpoint=job.checkpoint if job.HasField("checkpoint") else None,
         user_id=job.user_id,
         previous_checkpoint=record.previous_checkpoint if record.HasField("previous_checkpoint") else None,
+        runtime_left=duration(left) if (left := time_left(record)) is not None else None,
     )
 
 

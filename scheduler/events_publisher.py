@@ -3,22 +3,27 @@
 A durable consumer of the bucket hands over each record until it is acknowledged. Which of its transitions are out
 already is read from the stream of events itself, whose newest message of a job names its transition; so a crash between
 publishing and acknowledging is repaired by redelivery, however much later (notes on NATS, 9.8).
+
+Each event is published only if the job's newest one is still the one that was read: a compare-and-set, as all else. So
+events of a job never go back, whoever else publishes, and each names the one before it truly, also where a record has
+let go of checkpoints that were never told.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from headway.contract.cloud_events import Clean, OutwardEvent
-from headway.contract.errors import HeadwayError
+from headway.contract.errors import HeadwayError, NotLeader, StoreUnavailable
 from headway.contract.events import job_event, transition_number
 from headway.contract.ids import JobName
-from headway.contract.subjects import EVENTS, JOBS, all_job_events_subject
+from headway.contract.subjects import EVENTS, JOB_EVENTS_CONSUMER, JOBS, all_job_events_subject
 from headway.contract.times import moment
 from headway.runtime.bus import Bus
-from headway.runtime.bus_errors import MessageTooLarge
+from headway.runtime.bus_errors import MessageTooLarge, SequenceConflict
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoints_around
 from headway.runtime.feeds import Durable, Message, PoisonMessage, handle_each
 from headway.runtime.logs import get_logger
 from headway.v1.jobs_pb2 import Job
@@ -26,32 +31,39 @@ from headway.v1.records_pb2 import JobRecord
 from scheduler.job_index import parse_record
 
 _log = get_logger(__name__)
-CONSUMER = Durable(name="scheduler-events", ack_wait_seconds=3.0, max_ack_pending=256)
+CONSUMER = Durable(name=JOB_EVENTS_CONSUMER, ack_wait_seconds=3.0, max_ack_pending=256)
 """What a killed scheduler had been given comes again after three seconds: so late are its last events at most. A
 message that comes again while it is still being worked on does no harm, since the cursor knows what is out."""
 _MESSAGE_ID = "Nats-Msg-Id"
 _CURSORS_KEPT = 10_000
-_TRUSTED_SECONDS = EVENTS.duplicate_window.total_seconds() / 2
-"""A place is read anew from the stream when it was last known so long ago: another process may have published since, as
-during a freeze of this one. What is published twice within the stream's window the server drops by itself."""
+_TRIES = 8
+"""Each time that it was overtaken somebody else has published: one of two at least comes to the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """How far one job's events are out: up to this transition at least, as of a moment in monotonic seconds."""
+    """How far one job's events are out: up to this transition, by the message of this sequence in the stream."""
 
     number: int
-    known_at: float
+    sequence: int
 
 
 class EventsPublisher:
     """Turns transitions into events."""
 
-    def __init__(self, bus: Bus, clock: Clock, *, clean: Clean) -> None:
-        """Args: bus: for the feed and the events. clock: for times. clean: takes secrets and paths out of a text."""
+    def __init__(self, bus: Bus, clock: Clock, *, clean: Clean, is_leading: Callable[[], bool]) -> None:
+        """Name the parts.
+
+        Args:
+            bus: for the feed and the events.
+            clock: for times.
+            clean: takes secrets and paths out of a text.
+            is_leading: asked right before each event: only the leader publishes.
+        """
         self._bus = bus
         self._clock = clock
         self._clean = clean
+        self._is_leading = is_leading
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     async def run(self) -> None:
@@ -65,6 +77,7 @@ class EventsPublisher:
         Raises:
             PoisonMessage: it is no record of a job.
             StoreUnavailable: not everything was published; the record comes again.
+            NotLeader: as before; it comes again to whoever leads.
         """
         if message.is_deleted:
             self._places.pop(message.key, None)
@@ -74,31 +87,51 @@ class EventsPublisher:
         except ValueError as error:
             raise PoisonMessage(str(error)) from error
         # Forgotten until all is published: after an error the place is read from the stream again.
-        place = await self._place(record.job, self._places.pop(message.key, None))
+        place = self._places.pop(message.key, None) or await self._place(record.job)
+        for _ in range(_TRIES):
+            try:
+                place = await self._publish_from(place, record)
+            except SequenceConflict:
+                # The stream let go of the job's newest event, or somebody else has published since, as during a freeze.
+                place = await self._place(record.job, at_least=place.number)
+            else:
+                self._remember(message.key, place)
+                return
+        raise StoreUnavailable(f"others publish the events of {record.job.name} at the same time")
+
+    async def _publish_from(self, place: _Place, record: JobRecord) -> _Place:
+        job = JobName.parse(record.job.name)
+        subjects = all_job_events_subject(job.project, job.job_id)
         for number, event in due_events(record, place.number, now=self._clock.now(), clean=self._clean):
-            place = await self._place(record.job, place)
-            if number > place.number:
-                await self._publish(event)
-                place = _Place(number, place.known_at)
-        self._remember(message.key, place)
+            place = _Place(number, await self._publish(event, subjects, place.sequence))
+        return place
 
-    async def _place(self, job: Job, known: _Place | None) -> _Place:
-        """The place as known, unless that was too long ago."""
-        now = self._clock.monotonic()
-        if known is not None and now - known.known_at < _TRUSTED_SECONDS:
-            return known
-        return _Place(await self._published(job), now)
-
-    async def _published(self, job: Job) -> int:
+    async def _place(self, job: Job, *, at_least: int = 0) -> _Place:
+        """The place as the stream tells; where it let go of the job's events, not before the one known to be out."""
         name = JobName.parse(job.name)
         last = await self._bus.last_message(EVENTS, all_job_events_subject(name.project, name.job_id))
-        return transition_number(last.headers.get(_MESSAGE_ID, "")) if last is not None else 0
+        if last is None:
+            return _Place(at_least, 0)
+        return _Place(max(at_least, transition_number(last.headers.get(_MESSAGE_ID, ""))), last.sequence)
 
-    async def _publish(self, event: OutwardEvent) -> None:
+    async def _publish(self, event: OutwardEvent, subjects: str, last_sequence: int) -> int:
+        """Publish behind the job's newest event; returns the sequence of the newest one then."""
+        if not self._is_leading():
+            raise NotLeader("another scheduler may lead by now, and publishes events")
         try:
-            await self._bus.publish(event.subject, event.body, message_id=event.message_id, headers=event.headers)
+            with failpoints_around("save.s8"):
+                published = await self._bus.publish(
+                    event.subject,
+                    event.body,
+                    message_id=event.message_id,
+                    expect_last=last_sequence,
+                    expect_subject=subjects,
+                    headers=event.headers,
+                )
         except MessageTooLarge as error:
             _log.error("event left out", event_id=event.message_id, why=str(error))
+            return last_sequence
+        return published.sequence
 
     def _remember(self, job_id: str, place: _Place) -> None:
         self._places[job_id] = place
@@ -113,20 +146,23 @@ def due_events(
 
     Args:
         record: as it now is.
-        cursor: number of the newest transition that is out; 0 when the stream of events holds none of this job.
+        cursor: number of the newest transition that is out; 0 when the stream of events holds none of this job, as
+            after the loss of the store. What was told before that, the record says itself.
         now: to leave out, when the stream holds none, what was published so long ago that the stream let go of it.
         clean: takes secrets and paths out of names and errors: an event must not say what a log may not.
         kept: how long the stream keeps an event.
     """
+    previous = max(cursor, record.last_told_transition)
     for transition in record.job.transitions:
-        is_out = transition.number <= cursor
+        is_out = transition.number <= previous
         is_older_than_the_stream = cursor == 0 and moment(transition.occur_time) < now - kept
         if is_out or is_older_than_the_stream:
             continue
         try:
-            event = job_event(record.job, transition, clean)
+            event = job_event(record.job, transition, clean, previous=previous)
         except (HeadwayError, ValueError) as error:
             _log.error("event cannot be made", job=record.job.name, transition=transition.number, why=str(error))
             continue
         if event is not None:
+            previous = transition.number
             yield transition.number, event

@@ -4,17 +4,12 @@ from datetime import datetime
 
 from headway.contract.errors import NoGpuHost
 from headway.contract.modes import mode_name
-from headway.contract.pausing import paused_in_words
-from headway.contract.states import is_held, is_terminal, state_name
+from headway.contract.priority import effective_priority
+from headway.contract.standing import standing_in_words
+from headway.contract.states import is_terminal
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_UNSPECIFIED
-from headway.v1.jobs_pb2 import (
-    DESIRED_STATE_CANCEL,
-    DESIRED_STATE_RUN,
-    JOB_STATE_PAUSING,
-    Job,
-)
+from headway.v1.jobs_pb2 import DESIRED_STATE_CANCEL, Job
 from headway.v1.jobs_service_pb2 import ExplainJobResponse, HostVerdict
-from scheduler.job_index import effective_priority
 from scheduler.mode_selection import select_for
 from scheduler.placement import Verdict, judge, rooms_of
 from scheduler.snapshot import QueuedJob, Snapshot
@@ -42,6 +37,7 @@ def explain_queued(
     if queued.desired == DESIRED_STATE_CANCEL:
         summary = "it is about to be cancelled"
     elif queued.ready_at > now_seconds:
+        # What passes by itself comes first: until then no host is asked.
         summary = f"its next attempt starts in {queued.ready_at - now_seconds:.0f} s, after: {job.failure.message}"
     elif isinstance(selection, NoGpuHost):
         summary = selection.message
@@ -57,34 +53,26 @@ def explain_queued(
 
 def explain_settled(job: Job, *, now: datetime) -> ExplainJobResponse:
     """Where a job stands that is not queued."""
-    if is_held(job.state):
-        where = f"attempt {job.attempt} is held by {job.host} in mode {mode_name(job.mode)}{_pausing(job)}"
-        summary = f"{where}; {job.fallback_reason}" if job.fallback_reason else where
-    elif is_terminal(job.state):
-        summary = job.failure.message or f"it is over after {job.attempt} attempts"
-    else:
-        summary = paused_in_words(job)
     priority = 0.0 if is_terminal(job.state) else effective_priority(job, now)
-    return ExplainJobResponse(summary=f"{state_name(job.state)}: {summary}", effective_priority=priority)
-
-
-def _pausing(job: Job) -> str:
-    if job.state != JOB_STATE_PAUSING:
-        return ""
-    then = "queued again, since it was resumed" if job.desired == DESIRED_STATE_RUN else "paused"
-    return f"; once its host has stopped it, it is {then}"
+    return ExplainJobResponse(summary=standing_in_words(job), effective_priority=priority)
 
 
 def _wait_reason(verdicts: list[Verdict], mode: str, num_ahead: int) -> str:
-    refused = [verdict for verdict in verdicts if not verdict.is_suitable]
     if not verdicts:
         return f"no trainer host is up; it runs in mode {mode} as soon as one is"
-    if len(refused) < len(verdicts):
+    if any(verdict.is_suitable for verdict in verdicts):
         return "it is about to be given to a host"
-    named = "; ".join(f"{verdict.host}: {verdict.message}" for verdict in refused[:_NAMED_HOSTS])
-    more = f"; and {len(refused) - _NAMED_HOSTS} more" if len(refused) > _NAMED_HOSTS else ""
-    ahead = f", {num_ahead} ahead" if num_ahead else ""
-    return f"no host can take it now{ahead} ({named}{more})"
+    busy = [verdict for verdict in verdicts if verdict.is_for_now]
+    named = _named([*busy, *(verdict for verdict in verdicts if not verdict.is_for_now)])
+    if not busy:
+        return f"none of the trainer hosts that are up can take it, however idle ({named})"
+    ahead = f", {num_ahead} ahead by priority and age" if num_ahead else ""
+    return f"every trainer host that suits it is busy{ahead} ({named})"
+
+
+def _named(verdicts: list[Verdict]) -> str:
+    named = "; ".join(f"{verdict.host}: {verdict.message}" for verdict in verdicts[:_NAMED_HOSTS])
+    return named + (f"; and {len(verdicts) - _NAMED_HOSTS} more" if len(verdicts) > _NAMED_HOSTS else "")
 
 
 def _told(verdict: Verdict) -> HostVerdict:

@@ -46,17 +46,25 @@ def read_word(request: SynchronizeRequest) -> Word:
         host.ClearField(ours)
     reported = {(JobName.parse(report.job).job_id, report.attempt): report.job for report in request.attempts}
     ended = tuple(_end_of(report) for report in request.attempts if report.outcome != ATTEMPT_OUTCOME_UNSPECIFIED)
-    return Word(host, reported, ended)
+    ran = {key: _run_seconds(report) for key, report in zip(reported, request.attempts, strict=True)}
+    return Word(host, reported, ended, ran)
 
 
 def _end_of(report: AttemptReport) -> AttemptEnd:
     job_id = JobName.parse(report.job).job_id
-    if report.outcome != ATTEMPT_OUTCOME_FAILED:
-        return AttemptEnd(job_id, report.attempt, report.outcome)
     failure = report.failure
-    reason = failure.reason if _REASON.fullmatch(failure.reason) else "ATTEMPT_FAILED"
+    reason = failure.reason if _REASON.fullmatch(failure.reason) else ""
+    if report.outcome != ATTEMPT_OUTCOME_FAILED:
+        return AttemptEnd(job_id, report.attempt, report.outcome, reason=reason, step=report.step)
     message = failure.message[:_FAILURE_MESSAGE_MAX]
-    return AttemptEnd(job_id, report.attempt, report.outcome, failure.failure_class, reason, message)
+    reason = reason or "ATTEMPT_FAILED"
+    return AttemptEnd(job_id, report.attempt, report.outcome, failure.failure_class, reason, message, report.step)
+
+
+def _run_seconds(report: AttemptReport) -> float:
+    """At least 0 and at most what a job may ask for; a host with a broken clock harms its own jobs alone."""
+    seconds = report.runtime.seconds + report.runtime.nanos / 1e9
+    return min(max(0.0, seconds), limits.DURATION_MAX.total_seconds())
 
 
 def _host_violations(host: Host) -> Iterator[Violation]:

@@ -57,11 +57,13 @@ class Word:
         host: as it describes itself.
         reported: every attempt that it holds, with the job's name as it wrote it.
         ended: those of them that have ended.
+        run_seconds: how long each has been at work.
     """
 
     host: Host
     reported: Mapping[AttemptKey, str]
     ended: tuple[AttemptEnd, ...]
+    run_seconds: Mapping[AttemptKey, float] = field(default_factory=dict)
 
 
 class HostTable:

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from headway.contract.errors import InvalidName
 from headway.contract.ids import JobName
 from headway.contract.modes import wish_of
+from headway.contract.priority import SECONDS_PER_POINT, base_priority
 from headway.contract.states import is_held, is_terminal
 from headway.contract.times import moment
 from headway.v1.job_specs_pb2 import JobSpec
@@ -24,8 +25,6 @@ from scheduler.snapshot import Demand, HeldJob, Order, QueuedJob
 
 SETTLED_KEPT: Final = 10_000
 DEMANDS_KEPT: Final = 10_000
-SECONDS_PER_POINT: Final = 3600.0
-"""A job gains one point of priority for each hour that it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +188,11 @@ def demand_of(spec: JobSpec, kind: str) -> Demand:
 def order_of(job: Job, job_id: str) -> Order:
     """Where a job stands: by effective priority, which is base priority and one point for each hour waited.
 
-    All jobs gain points at the same pace, so the order never changes by waiting alone and the key is fixed at
-    creation; the time of creation, then the id, settle a tie.
+    All jobs gain points at the same pace, so the order never changes by waiting alone, only when somebody sets another
+    priority; the time of creation, then the id, settle a tie.
     """
     create_seconds = job.create_time.seconds + job.create_time.nanos / 1e9
-    return (create_seconds - SECONDS_PER_POINT * job.spec.priority, create_seconds, job_id)
-
-
-def effective_priority(job: Job, now: datetime) -> float:
-    """Base priority and one point for each hour waited."""
-    waited_seconds = max(0.0, (now - moment(job.create_time)).total_seconds())
-    return job.spec.priority + waited_seconds / SECONDS_PER_POINT
+    return (create_seconds - SECONDS_PER_POINT * base_priority(job), create_seconds, job_id)
 
 
 def wait_seconds(record: JobRecord, now: datetime) -> float:

@@ -28,6 +28,14 @@ class Verdict:
         """Whether the host could take the job now."""
         return not self.reason
 
+    @property
+    def is_for_now(self) -> bool:
+        """Whether the host would suit the demand if it were idle."""
+        return self.reason in _FOR_NOW
+
+
+_FOR_NOW = frozenset({"NO_FREE_SLOT", "NO_FREE_GPU", "NO_FREE_MEMORY"})
+
 
 class Room:
     """What is left on one host while a pass gives it away."""

@@ -26,27 +26,47 @@ class CancelQueued:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmCancelled:
-    """Record that the attempt of a job being cancelled is over."""
+    """Record that the attempt of a job being cancelled is over.
+
+    Attributes:
+        job_id: the job.
+        attempt: the fence.
+        ran_seconds: how long it was at work, as its host said; 0 where it did not.
+        step: optimizer steps done, as its host said; 0 where it did not.
+    """
 
     job_id: str
     attempt: int
+    ran_seconds: float = 0.0
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmPaused:
-    """Record that the attempt of a job being paused is over."""
+    """Record that the attempt of a job being paused is over; `ran_seconds` as in ConfirmCancelled."""
 
     job_id: str
     attempt: int
+    ran_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UseUpRunTime:
+    """Pause a job whose max_runtime is used up, as its host said; `ran_seconds` as in ConfirmCancelled."""
+
+    job_id: str
+    attempt: int
+    ran_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class FailAttempt:
-    """Record that an attempt failed, as its host said."""
+    """Record that an attempt failed, as its host said; `ran_seconds` as in ConfirmCancelled."""
 
     job_id: str
     attempt: int
     end: AttemptEnd
+    ran_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +78,17 @@ class LoseAttempt:
         attempt: the fence.
         reason: UPPER_SNAKE_CASE word.
         message: a sentence for people.
+        ran_seconds: how long it was at work, as last heard.
     """
 
     job_id: str
     attempt: int
     reason: str
     message: str
+    ran_seconds: float = 0.0
 
 
-Action = Claim | CancelQueued | ConfirmCancelled | ConfirmPaused | FailAttempt | LoseAttempt
+Action = Claim | CancelQueued | ConfirmCancelled | ConfirmPaused | UseUpRunTime | FailAttempt | LoseAttempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 
 from google.protobuf.message import DecodeError
 
-from headway.contract.errors import HeadwayError
+from headway.contract.errors import HeadwayError, NotLeader
 from headway.contract.events import host_event
 from headway.contract.ids import HostName
 from headway.contract.subjects import HOSTS
@@ -35,7 +36,26 @@ _RETRY_SECONDS = 1.0
 class Presence:
     """Writes what the view knows of hosts."""
 
-    def __init__(self, bus: Bus, view: ClusterView, signals: Signals, clock: Clock, *, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        view: ClusterView,
+        signals: Signals,
+        clock: Clock,
+        *,
+        lease_seconds: float,
+        is_leading: Callable[[], bool],
+    ) -> None:
+        """Name the parts.
+
+        Args:
+            bus: for the bucket and the events.
+            view: what is known of hosts.
+            signals: wakes the writing.
+            clock: for times and waits.
+            lease_seconds: of hosts.
+            is_leading: asked right before each write: the bucket has one writer.
+        """
         self.caught_up = asyncio.Event()
         """Set once the hosts that were known before the start are expected."""
         self._bus = bus
@@ -43,6 +63,7 @@ class Presence:
         self._view = view
         self._signals = signals
         self._clock = clock
+        self._is_leading = is_leading
         self._refresh_seconds = max(1.0, lease_seconds)
         self._ttl = max(_LIVE_KEPT, timedelta(seconds=math.ceil(10 * lease_seconds)))
         self._written: dict[str, Host] = {}
@@ -94,6 +115,8 @@ class Presence:
 
     async def _write(self, host: Host, ttl: timedelta) -> None:
         before = self._written.get(host.name)
+        if not self._is_leading():
+            raise NotLeader("another scheduler may lead by now, and tells of hosts")
         for event in events_between(before, host):
             outward = host_event(event, host, _MESSAGES[event], now=self._clock.now())
             await self._bus.publish(

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 from headway.contract.errors import NoGpuHost
 from headway.contract.modes import Selection, Wish
+from headway.contract.run_time import MAX_RUNTIME
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_FAILED,
+    ATTEMPT_OUTCOME_LOST,
     ATTEMPT_OUTCOME_PAUSED,
     ATTEMPT_OUTCOME_SUCCEEDED,
     DESIRED_STATE_CANCEL,
@@ -21,7 +23,17 @@ from headway.v1.jobs_pb2 import (
 )
 from scheduler.mode_selection import select_for
 from scheduler.placement import Room, candidates, choose, rooms_of
-from scheduler.plan import Action, CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import (
+    Action,
+    CancelQueued,
+    Claim,
+    ConfirmCancelled,
+    ConfirmPaused,
+    FailAttempt,
+    LoseAttempt,
+    Plan,
+    UseUpRunTime,
+)
 from scheduler.snapshot import AttemptEnd, Demand, HeldJob, HostView, QueuedJob, Snapshot
 
 MAX_ENDINGS = 256
@@ -54,18 +66,19 @@ def next_look(snapshot: Snapshot, now: float) -> float | None:
 
 def _ending(job: HeldJob, host: HostView | None, snapshot: Snapshot, now: float) -> Action | None:
     end = _reported_end(job, host)
+    ran = snapshot.run_seconds.get(job.key, 0.0)
     if job.state == JOB_STATE_CANCELLING and (end or _is_unknown_to(job, host)):
         # Whatever the host says of it, a result included, a cancellation that was acknowledged wins (P21).
-        return ConfirmCancelled(job.job_id, job.attempt)
+        return ConfirmCancelled(job.job_id, job.attempt, ran, end.step if end else 0)
     if end is not None:
-        return _recorded(end, job)
+        return _recorded(end, job, ran)
     if host is not None and job.key in host.forgotten:
-        return LoseAttempt(job.job_id, job.attempt, "HOST_RESTARTED", f"{job.host} was started anew without it")
+        return LoseAttempt(job.job_id, job.attempt, "HOST_RESTARTED", f"{job.host} was started anew without it", ran)
     if job.state == JOB_STATE_PAUSING and _is_unknown_to(job, host):
-        return ConfirmPaused(job.job_id, job.attempt)
+        return ConfirmPaused(job.job_id, job.attempt, ran)
     if now >= snapshot.lease_ends.get(job.key, now + 1):
         message = f"{job.host} was not heard of for longer than its lease"
-        return LoseAttempt(job.job_id, job.attempt, "HOST_LOST", message)
+        return LoseAttempt(job.job_id, job.attempt, "HOST_LOST", message, ran)
     return None
 
 
@@ -82,16 +95,29 @@ def _is_unknown_to(job: HeldJob, host: HostView | None) -> bool:
     return host is not None and host.connected and job.key not in host.reported
 
 
-def _recorded(end: AttemptEnd, job: HeldJob) -> Action | None:
+_OWN_REASONS = {
+    "HOST_DRAINING": "takes no new work and did not begin it",
+    "HOST_STOPPED": "was stopped, and gave it back",
+    "HOST_RESTARTED": "was restarted while it ran",
+    "ORPHANED": "had not heard of the scheduler for too long, and gave it back",
+}
+"""Why a host gives an attempt back that nobody wants back; in our words, for a host's own are not for the record."""
+
+
+def _recorded(end: AttemptEnd, job: HeldJob, ran: float) -> Action | None:
     if end.outcome == ATTEMPT_OUTCOME_SUCCEEDED:
         # The gateway's commit ends the job; until then the host keeps the result and the lease.
         return None
     if end.outcome == ATTEMPT_OUTCOME_FAILED:
-        return FailAttempt(job.job_id, job.attempt, end)
+        return FailAttempt(job.job_id, job.attempt, end, ran)
     if end.outcome == ATTEMPT_OUTCOME_PAUSED and job.state == JOB_STATE_PAUSING:
-        return ConfirmPaused(job.job_id, job.attempt)
+        return ConfirmPaused(job.job_id, job.attempt, ran)
+    if end.outcome == ATTEMPT_OUTCOME_PAUSED and end.reason == MAX_RUNTIME:
+        return UseUpRunTime(job.job_id, job.attempt, ran)
+    if end.outcome == ATTEMPT_OUTCOME_LOST and end.reason in _OWN_REASONS:
+        return LoseAttempt(job.job_id, job.attempt, end.reason, f"{job.host} {_OWN_REASONS[end.reason]}", ran)
     word = AttemptOutcome.Name(end.outcome).removeprefix("ATTEMPT_OUTCOME_")
-    return LoseAttempt(job.job_id, job.attempt, "HOST_GAVE_UP", f"{job.host} ended the attempt as {word}, unasked")
+    return LoseAttempt(job.job_id, job.attempt, "HOST_GAVE_UP", f"{job.host} ended the attempt as {word}, unasked", ran)
 
 
 def _claims(snapshot: Snapshot, now: float) -> Iterator[Claim]:

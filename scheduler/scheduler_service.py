@@ -1,14 +1,13 @@
 """SchedulerService: translates RPCs to the parts that decide, and decides nothing."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from datetime import timedelta
+from typing import Protocol
 
 import grpc
 
 from headway.contract.access import may_touch
-from headway.contract.errors import NoGpuHost, NotFound, ServiceUnavailable
+from headway.contract.errors import NoGpuHost, NotFound
 from headway.contract.ids import JobName
 from headway.contract.modes import Wish
 from headway.runtime.clock import Clock
@@ -32,22 +31,32 @@ from scheduler.snapshot import QueuedJob
 from scheduler.synchronize import Synchronizer
 
 
+class Leads(Protocol):
+    """Who knows whether this process leads."""
+
+    def check(self) -> None:
+        """Return when it leads and has recovered; raise NotLeader or ServiceUnavailable otherwise."""
+        ...
+
+    async def synchronizer(self) -> Synchronizer:
+        """Where hosts are heard, once that can be; raises NotLeader."""
+        ...
+
+
 class SchedulerService(SchedulerServiceServicer):
     """The three methods."""
 
     def __init__(
         self,
         view: ClusterView,
-        synchronizer: Synchronizer,
+        leadership: Leads,
         records: Records[JobRecord],
         clock: Clock,
-        recovered: asyncio.Event,
     ) -> None:
         self._view = view
-        self._synchronizer = synchronizer
+        self._leadership = leadership
         self._records = records
         self._clock = clock
-        self._recovered = recovered
 
     async def Synchronize(  # noqa: N802 - named by the proto.
         self,
@@ -55,17 +64,19 @@ class SchedulerService(SchedulerServiceServicer):
         _context: grpc.aio.ServicerContext[SynchronizeRequest, SynchronizeResponse],
     ) -> AsyncGenerator[SynchronizeResponse, None]:
         """Hold a host's conversation. A host that calls during recovery waits: nothing could be said to it yet."""
-        await self._recovered.wait()
-        conversation = self._synchronizer.converse(request_iterator, current_principal())
+        synchronizer = await self._leadership.synchronizer()
+        conversation = synchronizer.converse(request_iterator, current_principal())
         async with aclosing(conversation):
             async for response in conversation:
+                # After a freeze the answer may be that of a leader that was.
+                self._leadership.check()
                 yield response
 
     async def SelectMode(  # noqa: N802 - named by the proto.
         self, request: SelectModeRequest, _context: grpc.aio.ServicerContext[SelectModeRequest, SelectModeResponse]
     ) -> SelectModeResponse:
         """Say where a job would run now."""
-        self._check_recovered()
+        self._leadership.check()
         wish = Wish(request.execution_mode, request.require_gpu, "", request.kind)
         selection = select_for(wish, self._view.default_mode, self._view.snapshot().hosts)
         if isinstance(selection, NoGpuHost):
@@ -76,7 +87,7 @@ class SchedulerService(SchedulerServiceServicer):
         self, request: ExplainRequest, _context: grpc.aio.ServicerContext[ExplainRequest, ExplainJobResponse]
     ) -> ExplainJobResponse:
         """Say why a job waits."""
-        self._check_recovered()
+        self._leadership.check()
         name = JobName.parse(request.job, field="job")
         if not may_touch(current_principal().projects, name.project):
             raise _not_found(name)
@@ -104,10 +115,6 @@ class SchedulerService(SchedulerServiceServicer):
 
     def _now(self) -> Moment:
         return Moment(self._clock.now(), self._clock.monotonic())
-
-    def _check_recovered(self) -> None:
-        if not self._recovered.is_set():
-            raise ServiceUnavailable("the scheduler is still recovering", retry_after=timedelta(seconds=1))
 
 
 def _not_found(name: JobName) -> NotFound:

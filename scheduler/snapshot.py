@@ -104,8 +104,9 @@ class AttemptEnd:
         attempt: the fence.
         outcome: how it ended.
         failure_class: number of a FailureClass, when it failed.
-        reason: UPPER_SNAKE_CASE word, when it failed.
+        reason: UPPER_SNAKE_CASE word, when it failed or its host ended it by itself; else empty.
         message: a sentence for people, when it failed.
+        step: optimizer steps done.
     """
 
     job_id: str
@@ -114,6 +115,7 @@ class AttemptEnd:
     failure_class: int = 0
     reason: str = ""
     message: str = ""
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Snapshot:
         hosts: every live host.
         lease_ends: when the lease of each held attempt ends, monotonic seconds.
         default_mode: mode of jobs that leave it open.
+        run_seconds: how long held attempts have been at work, as their hosts last said.
     """
 
     queued: Sequence[QueuedJob] = ()
@@ -152,3 +155,4 @@ class Snapshot:
     hosts: Sequence[HostView] = ()
     lease_ends: Mapping[AttemptKey, float] = field(default_factory=dict)
     default_mode: "ExecutionMode.ValueType" = EXECUTION_MODE_AUTO
+    run_seconds: Mapping[AttemptKey, float] = field(default_factory=dict)

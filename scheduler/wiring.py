@@ -1,12 +1,14 @@
 """Builds the scheduler and runs it. The only file that constructs."""
 
 import asyncio
+import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from headway.contract.access import METHOD_SCOPES
 from headway.contract.modes import parse_mode
 from headway.contract.subjects import BUCKETS, JOBS, KEYS, STREAMS
-from headway.runtime.clock import SystemClock
+from headway.runtime.clock import Clock
 from headway.runtime.durability import check_durable
 from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.key_authenticator import KeyAuthenticator
@@ -23,75 +25,115 @@ from scheduler.cluster_view import ClusterView
 from scheduler.default_mode import DefaultModeFollower
 from scheduler.events_publisher import EventsPublisher
 from scheduler.jobs_follower import JobsFollower
+from scheduler.leader_lease import Candidate
+from scheduler.leadership import Leadership
+from scheduler.lease_keeper import LeaseKeeper
 from scheduler.passes import PassLoop
 from scheduler.presence import Presence
 from scheduler.pulse import Pulse
+from scheduler.reign import Reign
+from scheduler.scheduler_identity import scheduler_identity
 from scheduler.scheduler_service import SchedulerService
 from scheduler.settings import SchedulerSettings
 from scheduler.signals import Signals
 from scheduler.synchronize import Synchronizer
 
 SERVICE_NAME = "headway.v1.SchedulerService"
+_HAND_OVER_SECONDS = 1.0
+"""A store that does not answer holds up the end for no longer; a standby then waits until the lease is over."""
 
 
 async def serve(settings: SchedulerSettings) -> int:
     """Run until told to stop; returns the exit code."""
-    async with Service("scheduler") as service:
-        if settings.nats_monitor_url:
-            await check_durable(settings.nats_monitor_url)
-        bus = await service.enter(connect(settings.nats_url.get_secret_value(), "scheduler"))
-        await bus.provision(BUCKETS, STREAMS)
-        service.fatal_when(bus.closed, "the connection to NATS is closed for good")
-        return await _run(service, bus, settings)
+    with scheduler_identity(settings.home / "scheduler") as holder_id:
+        async with Service("scheduler") as service:
+            if settings.nats_monitor_url:
+                await check_durable(settings.nats_monitor_url)
+            bus = await service.enter(connect(settings.nats_url.get_secret_value(), "scheduler"))
+            await bus.provision(BUCKETS, STREAMS)
+            service.fatal_when(bus.closed, "the connection to NATS is closed for good")
+            return await _run(service, bus, settings, holder_id)
 
 
-async def _run(service: Service, bus: NatsBus, settings: SchedulerSettings) -> int:
-    clock, signals, recovered = SystemClock(), Signals(), asyncio.Event()
-    lease_seconds = settings.scheduler.lease_seconds
+@dataclass(frozen=True, slots=True)
+class _Warm:
+    """What a standby follows as the leader does."""
+
+    view: ClusterView
+    signals: Signals
+    jobs: JobsFollower
+    mode: DefaultModeFollower
+
+
+def _warm(bus: NatsBus, clock: Clock, settings: SchedulerSettings) -> _Warm:
+    signals = Signals()
     start_mode = parse_mode(settings.training_default_mode) or EXECUTION_MODE_AUTO
-    view = ClusterView(lease_seconds, start_mode, signals)
-    records = bus.records(JOBS, JobRecord)
+    view = ClusterView(settings.scheduler.lease_seconds, start_mode, signals)
+    return _Warm(view, signals, JobsFollower(bus, view, clock), DefaultModeFollower(bus, view, start_mode))
 
-    jobs = JobsFollower(bus, view, clock)
-    mode = DefaultModeFollower(bus, view, start_mode)
-    presence = Presence(bus, view, signals, clock, lease_seconds=lease_seconds)
-    clean = Redactor().clean
-    applier = Applier(records, view, clock, clean=clean)
+
+def _new_reign(service: Service, bus: NatsBus, warm: _Warm, keeper: LeaseKeeper, settings: SchedulerSettings) -> Reign:
+    """All that only the leader does, without a memory of the reign before."""
+    clock, view, signals = service.clock, warm.view, warm.signals
+    lease_seconds, clean = settings.scheduler.lease_seconds, Redactor().clean
+    view.forget_hosts()
+    applier = Applier(bus.records(JOBS, JobRecord), view, clock, clean=clean, is_leading=keeper.is_held)
+    presence = Presence(bus, view, signals, clock, lease_seconds=lease_seconds, is_leading=keeper.is_held)
     pulse = Pulse(view, clock, lease_seconds=lease_seconds)
-    passes = PassLoop(view, applier, signals, pulse, clock, on_host_lost=presence.host_lost)
-    synchronizer = Synchronizer(view, signals, service, clock, lease=timedelta(seconds=lease_seconds))
-    servicer = SchedulerService(view, synchronizer, records, clock, recovered)
+    return Reign(
+        warm=(warm.jobs.catch_up, warm.mode.caught_up.wait),
+        presence=presence,
+        passes=PassLoop(view, applier, signals, pulse, clock, on_host_lost=presence.host_lost),
+        pulse=pulse,
+        events=EventsPublisher(bus, clock, clean=clean, is_leading=keeper.is_held),
+        synchronizer=Synchronizer(view, signals, service, clock, lease=timedelta(seconds=lease_seconds)),
+        clock=clock,
+    )
 
-    service.loop("follow jobs", jobs.run)
-    service.loop("follow the default mode", mode.run)
-    service.loop("hosts", lambda: presence.run(recovered))
-    service.loop("pulse", pulse.run)
-    service.loop("passes", lambda: passes.run(recovered))
-    service.loop("events", EventsPublisher(bus, clock, clean=clean).run)
 
-    server = await service.enter(_server(bus, servicer, clock, settings))
+async def _run(service: Service, bus: NatsBus, settings: SchedulerSettings, holder_id: str) -> int:
+    warm = _warm(bus, service.clock, settings)
+    me = Candidate(
+        holder_id=holder_id,
+        boot_id=secrets.token_hex(8),
+        address=settings.scheduler.advertised_address or settings.scheduler.listen,
+        lease_seconds=settings.scheduler.leader_lease_seconds,
+    )
+    keeper = LeaseKeeper(bus, service.clock, me)
+
+    async def tell_serving(is_serving: bool) -> None:  # noqa: FBT001 - the only argument of a callback
+        await server.set_serving(SERVICE_NAME, is_serving=is_serving)
+
+    leadership = Leadership(keeper, lambda: _new_reign(service, bus, warm, keeper, settings), tell_serving=tell_serving)
+    servicer = SchedulerService(warm.view, leadership, bus.records(JOBS, JobRecord), service.clock)
+    server = await service.enter(_server(bus, servicer, service.clock, settings))
     await server.set_serving(SERVICE_NAME, is_serving=False)
     await server.set_serving("", is_serving=False)
 
-    async def drain() -> None:
-        synchronizer.close()
-        await server.drain()
-
-    async def recover() -> None:
-        for caught_up in (jobs.caught_up, mode.caught_up, presence.caught_up):
-            await caught_up.wait()
-        recovered.set()
-        await server.set_serving(SERVICE_NAME, is_serving=True)
+    async def announce() -> None:
+        """A standby is ready, too, once it knows the jobs."""
+        for ready in (leadership.settled, warm.jobs.caught_up, warm.mode.caught_up):
+            await ready.wait()
         await server.set_serving("", is_serving=True)
         async with announced(settings.home, "scheduler", server.address):
             await asyncio.Event().wait()
 
-    service.loop("recovery", recover)
+    async def drain() -> None:
+        leadership.retire()
+        await service.clock.wait_for_event(leadership.retired, _HAND_OVER_SECONDS)
+        await server.drain()
+
+    service.loop("follow jobs", warm.jobs.run)
+    service.loop("follow the default mode", warm.mode.run)
+    service.loop("follow the leader lease", keeper.follow)
+    service.loop("leadership", leadership.run)
+    service.loop("stand by", leadership.stand_by)
+    service.loop("announcement", announce)
     service.on_drain("grpc", drain)
     return await service.run()
 
 
-def _server(bus: NatsBus, servicer: SchedulerService, clock: SystemClock, settings: SchedulerSettings) -> GrpcServer:
+def _server(bus: NatsBus, servicer: SchedulerService, clock: Clock, settings: SchedulerSettings) -> GrpcServer:
     server = GrpcServer(
         settings.scheduler.listen,
         authenticator=KeyAuthenticator(bus.records(KEYS, KeyRecord), clock),

@@ -20,6 +20,7 @@ from headway.cli.view.output import Output, OutputOption, print_raw, show_item
 from headway.client import HeadwayClient, RemoteError
 from headway.client.locate import is_loopback
 from headway.contract.ids import check_host_id
+from headway.runtime.address_list import AddressList
 from headway.v1.system_service_pb2 import EnrollHostResponse
 
 app = typer.Typer(no_args_is_help=True)
@@ -53,7 +54,11 @@ def join(
     ] = "",
     host_id: Annotated[str, typer.Option("--id", help="Name of this host.", show_default="the machine's name")] = "",
     scheduler: Annotated[
-        str, typer.Option(help="host:port of the scheduler.", show_default="as the gateway tells, or port 7071 there")
+        str,
+        typer.Option(
+            help="host:port of the scheduler; of each, with commas between.",
+            show_default="as the gateway tells, or port 7071 there",
+        ),
     ] = "",
     num_slots: Annotated[int, typer.Option("--slots", min=1, max=64, help="Attempts to run at a time.")] = 1,
 ) -> None:
@@ -124,10 +129,11 @@ def join_command(host_id: str, told: EnrollHostResponse) -> str:
 
 
 def seen_from(dialled: str, told: str) -> str:
-    """An address as the gateway knows it, from a machine that dialled the gateway elsewhere than on loopback."""
+    """Addresses as the gateway knows them, from a machine that dialled the gateway elsewhere than on loopback."""
     if not told:
         return with_port(dialled, _SCHEDULER_PORT)
-    return with_port(dialled, int(told.rpartition(":")[2])) if is_loopback(told) else told
+    addresses = AddressList(told).each
+    return ",".join(with_port(dialled, int(one.rpartition(":")[2])) if is_loopback(one) else one for one in addresses)
 
 
 def with_port(address: str, port: int) -> str:

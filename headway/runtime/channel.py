@@ -26,12 +26,14 @@ class ChannelOptions:
         keepalive_seconds: between pings; servers refuse less than ten seconds.
         retry_tries: of a call that may be repeated, when the service is UNAVAILABLE.
         ca_file: certificate authority; with it the channel speaks TLS.
+        reconnect_max_seconds: longest wait before a service that was not there is dialled again.
     """
 
     max_message_bytes: int = 4 * 1024 * 1024
     keepalive_seconds: float = 30.0
     retry_tries: int = 4
     ca_file: Path | None = None
+    reconnect_max_seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def open_channel(
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.max_reconnect_backoff_ms", int(chosen.reconnect_max_seconds * 1000)),
         # A connection of its own: else an upload and the log lines beside it would share one.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.service_config", service_config(repeatable, chosen.retry_tries)),

@@ -11,8 +11,10 @@ from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from headway.runtime.channel import open_channel
+from headway.runtime.address_list import AddressList
+from headway.runtime.channel import ChannelOptions
 from headway.runtime.clock import Clock, SystemClock
+from headway.runtime.leader_finder import leader_finder
 from headway.runtime.remote_error import RemoteError, responses
 from headway.testing.builders import a_host
 from headway.v1.hosts_pb2 import Host
@@ -64,7 +66,7 @@ class FakeHost:
         """Prepare a host.
 
         Args:
-            address: host:port of the scheduler.
+            address: host:port of the scheduler, or of several with commas between; it calls the one that leads.
             host: what it says of itself; None for `a_host()`. A test may change it and call `speak`.
             api_key: with scope host.
             obeys: whether it carries out stops by itself.
@@ -179,14 +181,17 @@ class FakeHost:
                 raise TimeoutError(f"{self.host.name} heard nothing new in {limit:g} s")
 
     async def _run(self) -> None:
-        async with open_channel(self._address, api_key=self._api_key) as channel:
-            stub = SchedulerServiceStub(channel)
+        addresses = AddressList(self._address).each
+        async with leader_finder(
+            addresses, "headway.v1.SchedulerService", api_key=self._api_key, options=ChannelOptions()
+        ) as schedulers:
             while True:
                 self.error = None
                 try:
-                    await self._converse(stub)
+                    await self._converse(SchedulerServiceStub(await schedulers.channel()))
                 except RemoteError as error:
                     self.error = error
+                schedulers.forget()
                 if not self._redials:
                     return
                 await self._clock.sleep(_REDIAL_SECONDS)

@@ -48,6 +48,7 @@ class FakeScheduler(SchedulerServiceServicer):
         self._releases: set[AttemptKey] = set()
         self._beat_seconds = beat_seconds
         self._wakes: list[asyncio.Event] = []
+        self._num_hung_up = 0
 
     def order(self, order: AttemptOrder) -> AttemptKey:
         key = AttemptKey.of(order)
@@ -90,6 +91,7 @@ class FakeScheduler(SchedulerServiceServicer):
             raise self.refusals.pop()
         wake = asyncio.Event()
         self._wakes.append(wake)
+        num_hung_up = self._num_hung_up
 
         async def listen() -> None:
             async for message in request_iterator:
@@ -100,7 +102,7 @@ class FakeScheduler(SchedulerServiceServicer):
             listening = group.create_task(listen())
             listening.add_done_callback(lambda _: wake.set())
             try:
-                while not listening.done():
+                while not listening.done() and self._num_hung_up == num_hung_up:
                     await wake.wait()
                     wake.clear()
                     if not self.is_silent and self.messages:
@@ -120,6 +122,11 @@ class FakeScheduler(SchedulerServiceServicer):
         self, request: ExplainRequest, context: grpc.aio.ServicerContext[ExplainRequest, ExplainJobResponse]
     ) -> ExplainJobResponse:
         raise NotImplementedError
+
+    def hang_up(self) -> None:
+        """End every stream in order."""
+        self._num_hung_up += 1
+        self._wake()
 
     def _wake(self) -> None:
         for event in self._wakes:

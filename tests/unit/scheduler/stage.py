@@ -29,7 +29,8 @@ class Stage:
         self.signals = Signals()
         self.view = ClusterView(LEASE_SECONDS, EXECUTION_MODE_AUTO, self.signals)
         self.records = self.bus.records(JOBS, JobRecord)
-        self.applier = Applier(self.records, self.view, self.clock, clean=str)
+        self.is_leading = True
+        self.applier = Applier(self.records, self.view, self.clock, clean=str, is_leading=lambda: self.is_leading)
         self.recovered = asyncio.Event()
 
     async def provision(self) -> "Stage":

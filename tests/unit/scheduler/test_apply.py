@@ -93,6 +93,16 @@ async def test_a_store_that_does_not_answer_leaves_the_plan_for_later() -> None:
     assert (await stage.job(job_id)).attempt == 1
 
 
+async def test_who_leads_no_longer_changes_nothing() -> None:
+    """F15: asked right before the write, however old the plan is."""
+    stage = await a_stage()
+    job_id = await stage.store(a_record())
+    stage.is_leading = False
+
+    assert not await stage.applier.apply(Plan(claims=(a_claim(job_id),)))
+    assert (await stage.job(job_id)).state == JOB_STATE_QUEUED
+
+
 async def test_a_lost_answer_does_not_claim_twice() -> None:
     stage = await a_stage()
     job_id = await stage.store(a_record())
@@ -106,7 +116,7 @@ async def test_a_winner_that_cannot_be_read_is_tried_again() -> None:
     stage = await a_stage()
     job_id = await stage.store(a_record())
     await stage.records.change(job_id, lambda r: transitions.request_cancel(r, message="", now=A_MOMENT))
-    applier = Applier(_GoesAwayAfterAWrite(stage), stage.view, stage.clock, clean=str)
+    applier = Applier(_GoesAwayAfterAWrite(stage), stage.view, stage.clock, clean=str, is_leading=lambda: True)
 
     assert not await applier.apply(Plan(claims=(a_claim(job_id),)))
 
@@ -141,7 +151,7 @@ class _Overfull(StreamRecords[JobRecord]):
 async def test_a_record_that_has_grown_too_large_stops_nobody() -> None:
     stage = await a_stage()
     job_id = await stage.store(a_record())
-    applier = Applier(_Overfull(), stage.view, stage.clock, clean=str)
+    applier = Applier(_Overfull(), stage.view, stage.clock, clean=str, is_leading=lambda: True)
 
     assert not await applier.apply(Plan(claims=(a_claim(job_id),)))
 

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from headway.contract import transitions
@@ -73,6 +74,21 @@ def test_only_what_a_host_reports_is_renewed() -> None:
     view.hear(a_word(first), Voice(), at(10.0))
 
     assert view.snapshot().lease_ends == {first: 25.0, second: LEASE}
+
+
+def test_how_long_attempts_were_at_work_is_known_until_they_end_and_never_shrinks() -> None:
+    view, record = a_view(), a_claimed_record()
+    key = put(view, record, 1)
+
+    def hear(ran: float, seconds: float) -> None:
+        view.hear(replace(a_word(key), run_seconds={key: ran}), Voice(), at(seconds))
+
+    hear(7.5, 8.0)
+    hear(0.0, 9.0)
+    assert view.snapshot().run_seconds == {key: 7.5}, "a host that was started anew has forgotten"
+
+    put(view, transitions.lose_attempt(record, attempt=1, now=A_MOMENT), 2)
+    assert view.snapshot().run_seconds == {}
 
 
 def test_a_host_renews_nothing_that_another_holds() -> None:

@@ -4,7 +4,9 @@ import pytest
 
 from headway.contract import transitions
 from headway.contract.host_facts import facts_of
-from headway.testing.builders import A_MOMENT, a_claimed_record, a_host
+from headway.contract.times import duration
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec
+from headway.v1.job_specs_pb2 import Policies
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_CANCELLED,
     ATTEMPT_OUTCOME_FAILED,
@@ -73,6 +75,14 @@ def test_an_order_names_the_checkpoint_before_the_newest_too() -> None:
         )
     order = order_of(record)
     assert (order.checkpoint.step, order.previous_checkpoint.step) == (7, 6)
+
+
+def test_an_order_names_the_run_time_that_is_left() -> None:
+    record = a_claimed_record(a_record(a_spec(policies=Policies(max_runtime=duration(timedelta(seconds=60))))))
+    lost = transitions.lose_attempt(record, attempt=1, now=A_MOMENT, ran=timedelta(seconds=20))
+
+    assert order_of(a_claimed_record(lost)).runtime_left.ToTimedelta() == timedelta(seconds=40)
+    assert not order_of(a_claimed_record()).HasField("runtime_left")
 
 
 def test_without_a_checkpoint_the_order_has_none() -> None:

@@ -1,26 +1,37 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TypedDict, Unpack
 
 import pytest
 
 from headway.contract import transitions
 from headway.contract.cloud_events import as_written
-from headway.contract.errors import StoreUnavailable
+from headway.contract.errors import NotLeader, StoreUnavailable
+from headway.contract.limits import TRANSITIONS_KEPT
 from headway.contract.subjects import EVENTS, JOBS
 from headway.runtime.bus_errors import MessageTooLarge
 from headway.runtime.feeds import Message, PoisonMessage
 from headway.runtime.redaction import Redactor
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_record, a_spec
-from headway.v1.jobs_pb2 import FAILURE_CLASS_USER_INPUT, Failure
+from headway.v1.jobs_pb2 import FAILURE_CLASS_USER_INPUT, Checkpoint, Failure
 from headway.v1.records_pb2 import JobRecord
 from scheduler import events_publisher
 from scheduler.events_publisher import EventsPublisher, due_events
 from tests.unit.scheduler.stage import Stage, a_stage, running
 
 
+class Rest(TypedDict):
+    """How an event is published."""
+
+    message_id: str
+    expect_last: int
+    expect_subject: str
+    headers: Mapping[str, str]
+
+
 def a_publisher(stage: Stage) -> EventsPublisher:
-    return EventsPublisher(stage.bus, stage.clock, clean=Redactor().clean)
+    return EventsPublisher(stage.bus, stage.clock, clean=Redactor().clean, is_leading=lambda: stage.is_leading)
 
 
 def numbers(record: JobRecord, cursor: int = 0, days: int = 0) -> list[int]:
@@ -59,6 +70,22 @@ async def published(stage: Stage) -> list[tuple[str, str]]:
     return [(message.subject.split(".")[2], message.headers["Nats-Msg-Id"]) for message in await stage.messages(EVENTS)]
 
 
+async def test_who_leads_no_longer_publishes_nothing() -> None:
+    """The record comes again, to whoever leads."""
+    stage = await a_stage()
+    publisher = a_publisher(stage)
+    await stage.store(cancelled(a_claimed_record()))
+    (message,) = await stage.messages(JOBS)
+    stage.is_leading = False
+    with pytest.raises(NotLeader):
+        await publisher.publish_due(message)
+    assert await published(stage) == []
+
+    stage.is_leading = True
+    await publisher.publish_due(message)
+    assert [what for what, _ in await published(stage)] == ["queued", "started", "cancelled"]
+
+
 async def hand_over(stage: Stage, publisher: EventsPublisher, record: JobRecord) -> str:
     """What the consumer does with a record as it now is."""
     job_id = record.job.name.rpartition("/")[2]
@@ -91,6 +118,63 @@ async def test_what_another_process_has_published_meanwhile_is_not_published_aga
     await hand_over(stage, frozen, cancelled(running))
 
     assert [name for name, _ in await published(stage)] == ["queued", "started", "cancelled"]
+
+
+def saved(record: JobRecord, count: int) -> JobRecord:
+    for step in range(record.job.checkpoint.step + 1, record.job.checkpoint.step + 1 + count):
+        checkpoint = Checkpoint(attempt=1, step=step)
+        record = transitions.commit_checkpoint(record, host="hosts/anton", checkpoint=checkpoint, now=A_MOMENT)
+    return record
+
+
+async def chain(stage: Stage) -> list[tuple[int, int]]:
+    data = [json.loads(message.data)["data"] for message in await stage.messages(EVENTS)]
+    return [(one["previous_sequence"], one["sequence"]) for one in data]
+
+
+async def test_an_hour_without_a_publisher_loses_no_event_but_replaced_checkpoints_p25() -> None:
+    stage = await a_stage()
+    record = saved(a_claimed_record(), 3 * TRANSITIONS_KEPT)
+    publisher = a_publisher(stage)
+    await hand_over(stage, publisher, record)
+    record = saved(record, 2 * TRANSITIONS_KEPT)
+    await hand_over(stage, publisher, record)
+    await hand_over(stage, publisher, cancelled(record))
+
+    events = [event for event, _ in await published(stage)]
+    assert (events[:2], events[-1]) == (["queued", "started"], "cancelled")
+    assert set(events[2:-1]) == {"checkpoint"}
+    links = await chain(stage)
+    assert [before for before, _ in links] == [0, *(number for _, number in links[:-1])], "each names the one before it"
+
+
+async def test_an_older_record_that_comes_late_tells_nothing_behind_a_newer_p25() -> None:
+    """F15: a publisher was frozen with a record that a newer one, with fewer checkpoints, has overtaken meanwhile."""
+    stage = await a_stage()
+    frozen, stand_in = a_publisher(stage), a_publisher(stage)
+    early = a_claimed_record()
+    await hand_over(stage, frozen, early)
+    older = saved(early, 3)
+    await hand_over(stage, stand_in, saved(older, 2 * TRANSITIONS_KEPT))
+
+    await hand_over(stage, frozen, older)
+
+    links = await chain(stage)
+    assert [number for _, number in links] == sorted({number for _, number in links})
+    assert [before for before, _ in links] == [0, *(number for _, number in links[:-1])]
+
+
+async def test_a_stream_that_let_go_of_a_jobs_events_is_gone_on_with() -> None:
+    stage = await a_stage()
+    publisher = a_publisher(stage)
+    running = a_claimed_record()
+    await hand_over(stage, publisher, running)
+    await stage.clock.advance(EVENTS.max_age.total_seconds() + 1)
+    assert await published(stage) == []
+
+    await hand_over(stage, publisher, cancelled(running))
+
+    assert await chain(stage) == [(2, 4)]
 
 
 async def test_a_job_is_told_from_its_records() -> None:
@@ -149,10 +233,10 @@ async def test_an_error_halfway_makes_it_look_again_where_it_is(monkeypatch: pyt
     await hand_over(stage, publisher, record)
     publish = stage.bus.publish
 
-    async def fail_at_the_last(subject: str, data: bytes, *, message_id: str, headers: Mapping[str, str]) -> object:
+    async def fail_at_the_last(subject: str, data: bytes, **rest: Unpack[Rest]) -> object:
         if ".cancelled." in subject:
             raise StoreUnavailable("away")
-        return await publish(subject, data, message_id=message_id, headers=headers)
+        return await publish(subject, data, **rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(stage.bus, "publish", fail_at_the_last)
@@ -202,10 +286,10 @@ async def test_an_event_that_is_too_large_holds_up_nothing(monkeypatch: pytest.M
     stage = await a_stage()
     publish = stage.bus.publish
 
-    async def refuse_the_first(subject: str, data: bytes, *, message_id: str, headers: Mapping[str, str]) -> object:
+    async def refuse_the_first(subject: str, data: bytes, **rest: Unpack[Rest]) -> object:
         if ".queued." in subject:
             raise MessageTooLarge("too large")
-        return await publish(subject, data, message_id=message_id, headers=headers)
+        return await publish(subject, data, **rest)
 
     monkeypatch.setattr(stage.bus, "publish", refuse_the_first)
     await hand_over(stage, a_publisher(stage), a_claimed_record())

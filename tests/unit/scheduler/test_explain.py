@@ -61,6 +61,18 @@ def test_every_refusal_is_told_with_its_reason() -> None:
     assert "and 1 more" in response.summary
 
 
+def test_hosts_that_will_never_suit_are_told_from_those_that_are_busy_f16() -> None:
+    never = explain(a_view(a_host("carl", kinds=())), ahead=3)
+    busy = explain(a_view(a_host("anton")), a_view(a_host("carl", kinds=())), busy=2, ahead=3)
+
+    assert never.summary.startswith(
+        "QUEUED: none of the trainer hosts that are up can take it, however idle (hosts/carl:"
+    )
+    assert busy.summary.startswith(
+        "QUEUED: every trainer host that suits it is busy, 3 ahead by priority and age (hosts/a"
+    )
+
+
 def test_priority_and_place_are_told() -> None:
     response = explain(ahead=7)
 
@@ -109,8 +121,8 @@ def test_a_job_that_is_over_says_why() -> None:
     cancelled = transitions.request_cancel(a_record(), message="", now=A_MOMENT)
     assert cancelled is not None
 
-    assert settled(failed.job) == "FAILED: no such column"
-    assert settled(cancelled.job) == "CANCELLED: it is over after 0 attempts"
+    assert settled(failed.job).startswith("FAILED: COLUMNS: no such column; it was not tried again")
+    assert settled(cancelled.job) == "CANCELLED: it had not begun"
     assert explain_settled(failed.job, now=A_MOMENT).effective_priority == 0.0
 
 

@@ -1,5 +1,7 @@
 """Rows E1 to E4 of the abuse corpus, as far as one message goes."""
 
+from datetime import timedelta
+
 import pytest
 
 from headway.contract.errors import InvalidHostState
@@ -8,6 +10,7 @@ from headway.testing.builders import a_host
 from headway.v1.hosts_pb2 import Device, Host, HostState, RecipeReport
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_FAILED,
+    ATTEMPT_OUTCOME_PAUSED,
     ATTEMPT_OUTCOME_SUCCEEDED,
     FAILURE_CLASS_TRANSIENT,
     Failure,
@@ -70,6 +73,22 @@ def test_a_success_carries_no_failure() -> None:
     (end,) = read_word(a_request(None, AttemptReport(job=JOB, attempt=1, outcome=ATTEMPT_OUTCOME_SUCCEEDED))).ended
 
     assert (end.outcome, end.reason, end.message) == (ATTEMPT_OUTCOME_SUCCEEDED, "", "")
+
+
+def test_why_a_host_ended_it_by_itself_is_read_and_its_words_are_not() -> None:
+    failure = Failure(reason="MAX_RUNTIME", message="words of the host")
+    report = AttemptReport(job=JOB, attempt=1, outcome=ATTEMPT_OUTCOME_PAUSED, failure=failure, step=9)
+    (end,) = read_word(a_request(None, report)).ended
+
+    assert (end.reason, end.message, end.step) == ("MAX_RUNTIME", "", 9)
+
+
+@pytest.mark.parametrize(("seconds", "read"), [(12, 12.0), (-5, 0.0), (2**40, timedelta(days=365).total_seconds())])
+def test_how_long_an_attempt_was_at_work_is_bounded(seconds: int, read: float) -> None:
+    report = AttemptReport(job=JOB, attempt=1)
+    report.runtime.seconds = seconds
+
+    assert read_word(a_request(None, report)).run_seconds == {(JOB_ID, 1): read}
 
 
 def test_what_is_ours_to_say_is_not_taken_from_the_host() -> None:

@@ -3,12 +3,13 @@ from datetime import timedelta
 import pytest
 
 from headway.contract import transitions
+from headway.contract.priority import effective_priority, request_priority
 from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec
 from headway.v1.job_specs_pb2 import ResourceSpec
 from headway.v1.jobs_pb2 import FAILURE_CLASS_TRANSIENT, JOB_STATE_PAUSED, Failure
 from headway.v1.records_pb2 import JobRecord
 from scheduler import job_index
-from scheduler.job_index import JobIndex, demand_of, effective_priority, parse_record, wait_seconds
+from scheduler.job_index import JobIndex, demand_of, parse_record, wait_seconds
 from scheduler.snapshot import HeldJob, QueuedJob
 
 BROKEN = Failure(failure_class=FAILURE_CLASS_TRANSIENT, reason="BROKEN", message="it broke")
@@ -49,6 +50,28 @@ def test_a_claimed_job_leaves_the_queue_and_is_held() -> None:
     assert (held.key, held.host) == ((job_id, 1), "hosts/anton")
     assert list(index.held_by("hosts/anton")) == [held]
     assert list(index.held_by("hosts/berta")) == []
+
+
+def test_another_priority_changes_the_place_in_the_queue_at_once() -> None:
+    index = JobIndex()
+    early, late = a_record(), a_record(now=A_MOMENT + timedelta(minutes=1))
+    first, second = put(index, early), put(index, late)
+    assert [job.job_id for job in index.queued] == [first, second]
+
+    raised = request_priority(late, 1, message="", now=A_MOMENT)
+    assert raised is not None
+    put(index, raised, 2)
+
+    assert [job.job_id for job in index.queued] == [second, first]
+    assert index.num_ahead(index.queued[1]) == 1
+
+
+def test_another_priority_neither_shortens_nor_prolongs_the_wait_for_a_retry() -> None:
+    waiting = failed_once(a_claimed_record())
+    raised = request_priority(waiting, 1, message="", now=A_MOMENT + timedelta(milliseconds=400))
+    assert raised is not None
+
+    assert wait_seconds(raised, A_MOMENT + timedelta(milliseconds=400)) == pytest.approx(0.6)
 
 
 def test_an_older_revision_changes_nothing() -> None:

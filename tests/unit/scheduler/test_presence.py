@@ -64,7 +64,14 @@ class Scene:
 
     def restarted(self) -> Presence:
         stage = self.stage
-        self.presence = Presence(stage.bus, stage.view, stage.signals, stage.clock, lease_seconds=LEASE_SECONDS)
+        self.presence = Presence(
+            stage.bus,
+            stage.view,
+            stage.signals,
+            stage.clock,
+            lease_seconds=LEASE_SECONDS,
+            is_leading=lambda: stage.is_leading,
+        )
         return self.presence
 
     async def run(self) -> None:
@@ -93,6 +100,20 @@ async def test_a_host_that_joins_is_written_and_told() -> None:
         host = await scene.record()
         assert host is not None
         assert host.state == HOST_STATE_UP
+        assert await scene.events() == ["joined"]
+
+
+async def test_who_leads_no_longer_tells_of_no_host() -> None:
+    scene = await a_scene()
+    async with running(scene.run):
+        scene.stage.is_leading = False
+        scene.stage.hear(Word(a_host(), {}, ()))
+        await scene.stage.clock.advance(2.0)
+        assert await scene.record() is None
+        assert await scene.events() == []
+
+        scene.stage.is_leading = True
+        await scene.stage.clock.advance(2.0)
         assert await scene.events() == ["joined"]
 
 

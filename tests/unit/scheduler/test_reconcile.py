@@ -1,5 +1,7 @@
 """Pass by pass: what is, and what should therefore change."""
 
+from dataclasses import replace
+
 import pytest
 
 from headway.contract.host_facts import facts_of
@@ -16,11 +18,23 @@ from headway.v1.jobs_pb2 import (
     DESIRED_STATE_PAUSE,
     JOB_STATE_CANCELLING,
     JOB_STATE_PAUSING,
+    JOB_STATE_RUNNING,
     AttemptOutcome,
+    JobState,
 )
-from scheduler.plan import CancelQueued, Claim, ConfirmCancelled, ConfirmPaused, FailAttempt, LoseAttempt, Plan
+from scheduler.plan import (
+    Action,
+    CancelQueued,
+    Claim,
+    ConfirmCancelled,
+    ConfirmPaused,
+    FailAttempt,
+    LoseAttempt,
+    Plan,
+    UseUpRunTime,
+)
 from scheduler.reconcile import MAX_CLAIMS, MAX_ENDINGS, next_look, reconcile
-from scheduler.snapshot import HostView, Snapshot
+from scheduler.snapshot import AttemptEnd, HostView, Snapshot
 from tests.unit.scheduler.views import a_demand, a_held, a_queued, a_view, an_end
 
 NOW = 100.0
@@ -151,6 +165,42 @@ def test_an_attempt_that_its_host_gave_up_unasked_goes_elsewhere(outcome: "Attem
 
     assert isinstance(ending, LoseAttempt)
     assert ending.reason == "HOST_GAVE_UP"
+
+
+@pytest.mark.parametrize("reason", ["HOST_DRAINING", "HOST_STOPPED", "HOST_RESTARTED", "ORPHANED"])
+def test_an_attempt_that_its_host_gave_back_for_a_known_reason_says_so_in_our_words(reason: str) -> None:
+    end = AttemptEnd("j1", 1, ATTEMPT_OUTCOME_LOST, 2, reason, "in /secret/path")
+    (ending,) = reconcile(held_with(a_view(ended=(end,))), NOW).endings
+
+    assert isinstance(ending, LoseAttempt)
+    assert ending.reason == reason
+    assert ending.message.startswith("hosts/anton ")
+    assert "secret" not in ending.message
+
+
+def test_an_attempt_whose_run_time_is_used_up_pauses_its_job_with_what_it_took() -> None:
+    end = AttemptEnd("j1", 1, ATTEMPT_OUTCOME_PAUSED, reason="MAX_RUNTIME")
+    snapshot = replace(held_with(a_view(ended=(end,))), run_seconds={("j1", 1): 60.5})
+
+    assert reconcile(snapshot, NOW).endings == (UseUpRunTime("j1", 1, 60.5),)
+
+
+def test_every_ending_says_how_long_the_attempt_was_at_work() -> None:
+    ran = {("j1", 1): 12.0}
+    failed, paused = an_end(), AttemptEnd("j1", 1, ATTEMPT_OUTCOME_PAUSED, step=7)
+
+    def ending(end: AttemptEnd | None = None, state: "JobState.ValueType" = JOB_STATE_RUNNING) -> Action:
+        view = a_view(ended=(end,)) if end is not None else a_view(connected=False)
+        job = a_held(state=state)
+        snapshot = Snapshot(held=[job], hosts=[view], lease_ends={job.key: NOW}, run_seconds=ran)
+        return reconcile(snapshot, NOW).endings[0]
+
+    assert ending(failed) == FailAttempt("j1", 1, failed, 12.0)
+    assert ending(paused, JOB_STATE_PAUSING) == ConfirmPaused("j1", 1, 12.0)
+    assert ending(paused, JOB_STATE_CANCELLING) == ConfirmCancelled("j1", 1, 12.0, 7)
+    lost = ending()
+    assert isinstance(lost, LoseAttempt)
+    assert lost.ran_seconds == 12.0
 
 
 def test_the_end_of_an_older_attempt_ends_nothing() -> None:

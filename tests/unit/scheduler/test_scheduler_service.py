@@ -18,11 +18,26 @@ from tests.unit.scheduler.test_synchronize import Spawn
 READER = Principal(key_id="k", user_id="u", scopes=frozenset({"read"}), projects=frozenset({"demo"}))
 
 
+class Leader:
+    """Leads once the stage has recovered."""
+
+    def __init__(self, stage: Stage, synchronizer: Synchronizer) -> None:
+        self._stage = stage
+        self._synchronizer = synchronizer
+
+    def check(self) -> None:
+        if not self._stage.recovered.is_set():
+            raise ServiceUnavailable("still recovering", retry_after=timedelta(seconds=1))
+
+    async def synchronizer(self) -> Synchronizer:
+        return self._synchronizer
+
+
 async def a_service() -> tuple[Stage, SchedulerService]:
     stage = await a_stage()
     stage.recovered.set()
     synchronizer = Synchronizer(stage.view, stage.signals, Spawn(), stage.clock, lease=timedelta(seconds=LEASE_SECONDS))
-    return stage, SchedulerService(stage.view, synchronizer, stage.records, stage.clock, stage.recovered)
+    return stage, SchedulerService(stage.view, Leader(stage, synchronizer), stage.records, stage.clock)
 
 
 async def explain(service: SchedulerService, name: str) -> str:
