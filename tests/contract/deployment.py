@@ -148,12 +148,12 @@ class DeployedNats:
 
 
 @contextmanager
-def deployed_nats(folder: Path) -> Iterator[DeployedNats]:
+def deployed_nats(folder: Path, config: Path = NATS_CONFIG) -> Iterator[DeployedNats]:
     """The server for the length of the block, with passwords of its own."""
     port, monitor_port, log = free_port(), free_port(), folder / "nats.log"
     environ = make_passwords(folder / "secrets", f"127.0.0.1:{port}")
     arguments = [
-        *(nats_server_path(), "--config", str(NATS_CONFIG), "--port", str(port), "--http_port", str(monitor_port)),
+        *(nats_server_path(), "--config", str(config), "--port", str(port), "--http_port", str(monitor_port)),
         *("--log", str(log)),
     ]
     environ["NATS_STORE_DIR"] = str(folder / "store")

@@ -1,7 +1,7 @@
 """The user for programs outside: what docs/events.md says that it can do, and that it cannot harm headway (F47).
 
 Who may make any request of JetStream can name the subject of the answer, and a consumer can name a subject to deliver
-to. Neither may be a key of a bucket, nor the subject of an event.
+to. Neither may be a key of a bucket, nor the subject of an event; test_nats_forgery.py shows the same of the services.
 """
 
 import asyncio
@@ -137,14 +137,6 @@ async def test_there_are_no_consumers_on_anything_else(server: DeployedNats, str
             await request(client, f"{API}.CONSUMER.CREATE.{stream}.mine", {"stream_name": stream, "config": {}})
 
 
-async def test_in_one_account_an_answer_can_be_written_over_a_record(server: DeployedNats, gateway: NatsBus) -> None:
-    """Why subscribers have an account of their own: so a user destroys a record that it may not write to."""
-    client = await nats.connect(server.url("notifier"), inbox_prefix="_INBOX_notifier")
-    await client.publish("$JS.API.STREAM.INFO.EVENTS", b"", reply=VICTIM)
-    await client.close()
-    await eventually(lambda: is_overwritten(gateway))
-
-
 async def is_overwritten(bus: NatsBus) -> bool:
     message = await bus.last_message(JOBS, VICTIM)
     return message is not None and message.data != PRECIOUS
@@ -200,17 +192,19 @@ async def test_a_consumer_that_pushes_cannot_tell_an_event(server: DeployedNats,
     assert await positions(gateway) == before
 
 
-async def test_what_is_left_is_progress_that_is_none(server: DeployedNats, gateway: NatsBus) -> None:
-    """As docs/events.md says: readers of lossy streams must bear it."""
+async def test_a_consumer_that_pushes_cannot_tell_progress(server: DeployedNats, gateway: NatsBus) -> None:
+    """Even though progress is no subject of EVENTS, and it listens: nobody listens in the account of the records."""
     before = await positions(gateway)
     subject = progress_subject("p", "x")
     async with a_subscriber(server) as client:
         await client.subscribe(subject)
         await client.flush()
         body = a_config("pusher", deliver_subject=subject, idle_heartbeat=100_000_000)
-        await request(client, f"{API}.CONSUMER.CREATE.EVENTS.pusher", body)
-        await eventually(lambda: has_progress(gateway))
+        answer = await request(client, f"{API}.CONSUMER.CREATE.EVENTS.pusher", body)
+        assert not answer.get("push_bound")
+        await asyncio.sleep(0.5)  # Five heartbeats, if there were any.
         await request(client, f"{API}.CONSUMER.DELETE.EVENTS.pusher")
+    assert not await has_progress(gateway)
     assert await positions(gateway) == before
 
 
