@@ -8,21 +8,18 @@ from gateway.job_view import KnowsHosts, wait_reason
 from gateway.projection.view import Projection
 from headway.contract.host_facts import HostFacts
 from headway.contract.ids import JobName
-from headway.contract.pausing import paused_in_words
-from headway.contract.states import state_name
-from headway.contract.times import moment
+from headway.contract.priority import effective_priority
+from headway.contract.standing import standing_in_words
+from headway.contract.states import is_terminal
 from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
 from headway.runtime.principal import Principal
 from headway.runtime.remote_error import RemoteError
-from headway.v1.jobs_pb2 import JOB_STATE_PAUSED, JOB_STATE_QUEUED, Job
+from headway.v1.jobs_pb2 import JOB_STATE_QUEUED
 from headway.v1.jobs_service_pb2 import ExplainJobRequest, ExplainJobResponse, HostVerdict
 from headway.v1.records_pb2 import JobRecord
 
 _log = get_logger(__name__)
-
-SECONDS_PER_PRIORITY_POINT = 3600
-"""A job gains one point of priority for each hour that it waits."""
 
 
 class Scheduler(Protocol):
@@ -67,32 +64,18 @@ class Explainer:
     async def _own_view(self, name: JobName, record: JobRecord) -> ExplainJobResponse:
         job = record.job
         if job.state != JOB_STATE_QUEUED:
-            return ExplainJobResponse(summary=_standing(job))
+            priority = 0.0 if is_terminal(job.state) else effective_priority(job, self.clock.now())
+            return ExplainJobResponse(summary=standing_in_words(job), effective_priority=priority)
         hosts = self.hosts.live()
         num_ahead = await self.projection.num_ahead(name.project, name.job_id)
         now = self.clock.now()
-        waited_seconds = max(0.0, (now - moment(job.create_time)).total_seconds())
         summary = f"QUEUED: {wait_reason(record, hosts, now)}; {num_ahead} ahead; the scheduler does not answer"
         return ExplainJobResponse(
             summary=summary,
-            effective_priority=job.spec.priority + waited_seconds / SECONDS_PER_PRIORITY_POINT,
+            effective_priority=effective_priority(job, now),
             num_ahead=num_ahead,
             verdicts=[_verdict(host, job.kind) for host in hosts],
         )
-
-
-def _standing(job: Job) -> str:
-    last = job.transitions[-1] if job.transitions else None
-    if job.state == JOB_STATE_PAUSED:
-        return f"{state_name(job.state)}: {paused_in_words(job)}"
-    words = [state_name(job.state)]
-    if job.host:
-        words.append(f"attempt {job.attempt} on {job.host}")
-    if job.HasField("failure"):
-        words.append(f"{job.failure.reason}: {job.failure.message}")
-    elif last is not None and last.message:
-        words.append(last.message)
-    return "; ".join(words)
 
 
 def _verdict(host: HostFacts, kind: str) -> HostVerdict:

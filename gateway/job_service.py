@@ -73,6 +73,10 @@ class JobService(JobServiceServicer):
         """Let a paused job go on."""
         return await self._parts.steering.resume(request, current_principal())
 
+    async def SetJobPriority(self, request: messages.SetJobPriorityRequest, _context: object) -> Job:  # noqa: N802
+        """Set a job's base priority."""
+        return await self._parts.steering.set_priority(request, current_principal())
+
     async def ExplainJob(  # noqa: N802
         self, request: messages.ExplainJobRequest, _context: object
     ) -> messages.ExplainJobResponse:

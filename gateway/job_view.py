@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from headway.contract.host_facts import HostFacts
+from headway.contract.modes import has_gpu
 from headway.contract.pausing import paused_in_words
 from headway.contract.times import moment
 from headway.runtime.clock import Clock
@@ -81,6 +82,9 @@ def wait_reason(record: JobRecord, hosts: Sequence[HostFacts], now: datetime) ->
         return f"waits {seconds:.0f} s before attempt {job.attempt + 1}, after {job.failure.reason or 'a failure'}"
     if not hosts:
         return "no trainer host is up"
+    resources = job.spec.resource_spec
+    if resources.require_gpu and not any(has_gpu(host, resources.gpu_type) for host in hosts):
+        return f"no trainer host with a GPU{f' {resources.gpu_type}' if resources.gpu_type else ''} is up"
     if not any(job.kind in host.kinds and not host.draining for host in hosts):
         return f"no trainer host that is up takes jobs of kind {job.kind}"
     return "waits for a free slot on a trainer host"

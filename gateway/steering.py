@@ -1,4 +1,4 @@
-"""Cancels, pauses and resumes jobs: a caller's wish becomes one compare-and-set of the job's record.
+"""Cancels, pauses, resumes and prioritises jobs: a caller's wish becomes one compare-and-set of the job's record.
 
 Once a cancellation is acknowledged the job never succeeds (P21). Nothing here waits for a host: the scheduler brings
 the job to where it is wanted.
@@ -14,15 +14,18 @@ from gateway.job_view import JobViews, etag_of
 from gateway.rights import no_such_job
 from headway.contract.errors import EtagMismatch, OutOfRange, Violation
 from headway.contract.ids import JobName
-from headway.contract.limits import WISH_MESSAGE_MAX_CHARACTERS
+from headway.contract.limits import PRIORITY_MAX, PRIORITY_MIN, WISH_MESSAGE_MAX_CHARACTERS
 from headway.contract.pausing import request_pause, request_resume
+from headway.contract.priority import request_priority
 from headway.contract.transitions import request_cancel
 from headway.runtime.clock import Clock
 from headway.runtime.principal import Principal
 from headway.runtime.records import Conflict, RecordMissing, Records, Stored
 from headway.v1.jobs_pb2 import Job
-from headway.v1.jobs_service_pb2 import CancelJobRequest, PauseJobRequest, ResumeJobRequest
+from headway.v1.jobs_service_pb2 import CancelJobRequest, PauseJobRequest, ResumeJobRequest, SetJobPriorityRequest
 from headway.v1.records_pb2 import JobRecord
+
+Request = CancelJobRequest | PauseJobRequest | ResumeJobRequest | SetJobPriorityRequest
 
 
 class Wish(Protocol):
@@ -38,7 +41,8 @@ class Steering:
     """Records what callers want of jobs. Each wish is idempotent, and raises the same.
 
     NotFound: no such job, or none that the key may see. InvalidTransition: its state does not allow it. EtagMismatch:
-    an etag was given and the job has changed since; nothing was written. OutOfRange: the message is too long.
+    an etag was given and the job has changed since; nothing was written. OutOfRange: the message is too long, or a
+    priority is none.
 
     Attributes:
         records: the jobs bucket.
@@ -62,9 +66,16 @@ class Steering:
         """Go on."""
         return await self._record(request_resume, request, principal)
 
-    async def _record(
-        self, wish: Wish, request: CancelJobRequest | PauseJobRequest | ResumeJobRequest, principal: Principal
-    ) -> Job:
+    async def set_priority(self, request: SetJobPriorityRequest, principal: Principal) -> Job:
+        """Wait at another place in the queue."""
+        _check_priority(request.priority)
+
+        def wish(record: JobRecord, *, message: str, now: datetime) -> JobRecord | None:
+            return request_priority(record, request.priority, message=message, now=now)
+
+        return await self._record(wish, request, principal)
+
+    async def _record(self, wish: Wish, request: Request, principal: Principal) -> Job:
         name = JobName.parse(request.name)
         _check_message(request.message)
         if not principal.may_touch(name.project):
@@ -106,6 +117,14 @@ def _check_message(message: str) -> None:
     fault = f"the message has {len(message)} characters"
     allowed = f"at most {WISH_MESSAGE_MAX_CHARACTERS} characters"
     raise OutOfRange(fault, violations=[Violation("message", OutOfRange.reason, fault, allowed)])
+
+
+def _check_priority(priority: int) -> None:
+    if PRIORITY_MIN <= priority <= PRIORITY_MAX:
+        return
+    fault = f"{priority} is out of range"
+    allowed = f"{PRIORITY_MIN} to {PRIORITY_MAX}"
+    raise OutOfRange(f"the priority {fault}", violations=[Violation("priority", OutOfRange.reason, fault, allowed)])
 
 
 def _etag_mismatch(current: str) -> EtagMismatch:

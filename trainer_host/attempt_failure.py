@@ -2,6 +2,8 @@
 
 from headway.v1.jobs_pb2 import Failure, FailureClass
 
+MEMORY_ADVICE = "ask for more resource_spec.memory_mib, or make the batches or the model smaller"
+
 
 class AttemptFailed(Exception):
     """The attempt cannot go on.

@@ -5,8 +5,11 @@ import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from headway.contract.limits import STEP_TIMEOUT_DEFAULT
 from headway.runtime.clock import Clock
 from headway.runtime.logs import bound, get_logger
 from headway.runtime.service import Spawner
@@ -42,6 +45,8 @@ from trainer_host.retries import Pace, retrying
 from trainer_host.sole_error import sole_error
 from trainer_host.stop_request import Stopped, StopReason, StopRequest
 from trainer_host.telemetry import AttemptTelemetry
+
+T = TypeVar("T")
 
 _log = get_logger(__name__)
 _FLUSH_SECONDS = 2.0
@@ -116,7 +121,9 @@ class AttemptRun:
         work_dir = self._means.work_dir / self._key.file_name
         with bound(job=self._key.job, attempt=self._key.attempt):
             self._means.spawner.spawn(f"telemetry of {self._key}", self._telemetry.run())
+            limiting = self._means.spawner.spawn(f"run time of {self._key}", self._limit_run_time(order))
             await self._to_the_end(self._train_and_deliver(order, work_dir))
+            limiting.cancel()
         # Not when cancelled: a thread may still be moving the bundle out. The next start sweeps.
         await asyncio.to_thread(shutil.rmtree, work_dir, ignore_errors=True)
 
@@ -124,6 +131,12 @@ class AttemptRun:
         """Deliver a result that an earlier start of this host left in the outbox."""
         with bound(job=self._key.job, attempt=self._key.attempt):
             await self._to_the_end(self._deliver_and_settle(entry))
+
+    async def _limit_run_time(self, order: AttemptOrder) -> None:
+        """Also while the scheduler is away: what a job may cost is no matter of who listens."""
+        if order.HasField("runtime_left"):
+            await self._means.clock.sleep(order.runtime_left.ToTimedelta().total_seconds())
+            self.stop(StopReason.MAX_RUNTIME)
 
     async def _to_the_end(self, work: Awaitable[None]) -> None:
         try:
@@ -143,7 +156,9 @@ class AttemptRun:
     async def _train_and_deliver(self, order: AttemptOrder, work_dir: Path) -> None:
         finished = await self._train(order, work_dir)
         request = commit_request(order, host=self._means.host, finished=finished)
-        entry = await asyncio.to_thread(self._means.outbox.adopt, request, work_dir / "bundle")
+        adopt = partial(self._means.outbox.adopt, request, work_dir / "bundle")
+        # The bundle has cost hours: a disk without room for a folder is no reason to train again.
+        entry = await self._stop.unless_final(self._once_there_is_room(adopt))
         with sole_error():
             async with asyncio.TaskGroup() as group:
                 # Beside the upload: the sooner of the two is enough for the result to be safe.
@@ -165,18 +180,30 @@ class AttemptRun:
                 shutil.rmtree(work_dir, ignore_errors=True)
                 make_directory(work_dir)
                 message = run_message(order, host=means.host, inputs=inputs, work_dir=work_dir, checkpoints=checkpoints)
-                return await self._converse(child, message)
+                return await self._converse(child, message, _step_timeout_seconds(order))
             finally:
                 child.kill()
-                means.spawner.spawn(f"closing the child of {self._key}", child.close())
+                means.spawner.spawn(f"closing the child of {self._key}", self._close(child))
                 means.pool.replenish()
 
-    async def _converse(self, child: Child, message: RunAttempt) -> Finished:
+    async def _close(self, child: Child) -> None:
+        """See the child dead, and sweep what it was writing."""
+        await child.close()
+        await asyncio.to_thread(self._means.checkpoints.sweep, self._key)
+
+    async def _converse(self, child: Child, message: RunAttempt, step_timeout_seconds: float) -> Finished:
         """Let the child train, and deliver what it saves meanwhile."""
         means = self._means
         uploads = means.new_checkpoint_uploads(self._key)
         listeners = Listeners(table=means.table, telemetry=self._telemetry, pool=means.pool, checkpoints=uploads)
-        talk = Conversation(self._key, child, listeners, means.clock, stop_limit_seconds=means.stop_limit_seconds)
+        talk = Conversation(
+            self._key,
+            child,
+            listeners,
+            means.clock,
+            stop_limit_seconds=means.stop_limit_seconds,
+            stall_limit_seconds=step_timeout_seconds,
+        )
         sending = means.spawner.spawn(f"checkpoints of {self._key}", uploads.run())
         try:
             return await talk.hold(message, self._stop)
@@ -215,11 +242,22 @@ class AttemptRun:
 
     async def _seal(self, entry: OutboxEntry) -> None:
         """Make the result durable; a full disk is waited out."""
-        means = self._means
+        await self._once_there_is_room(partial(self._means.outbox.seal, entry))
+        self._means.table.set_phase(self._key, ATTEMPT_PHASE_UPLOADING)
+
+    async def _once_there_is_room(self, work: Callable[[], T]) -> T:
+        """Do something for the result on the disk, again and again while the disk is full, and tell the job's owner."""
+        means, told = self._means, ""
         async for attempt in retrying("keeping a result", means.clock, means.disk_pace, _is_of_the_disk):
             with attempt:
-                await asyncio.to_thread(means.outbox.seal, entry)
-                means.table.set_phase(self._key, ATTEMPT_PHASE_UPLOADING)
+                try:
+                    return await asyncio.to_thread(work)
+                except OSError as error:
+                    if told != (told := error.strerror or "I/O error"):
+                        sentence = f"the result waits for this host's disk ({told}); nothing of it is lost"
+                        self._telemetry.log("warning", sentence, {}, means.clock.now())
+                    raise
+        raise AssertionError("the retry loop returns or raises")
 
     async def _deliver(self, entry: OutboxEntry) -> Delivered:
         async def flush() -> None:
@@ -256,6 +294,8 @@ class AttemptRun:
         failure = None
         if outcome == ATTEMPT_OUTCOME_LOST:
             failure = _failure(FAILURE_CLASS_TRANSIENT, reason.name, "the attempt was stopped on this host")
+        elif reason is StopReason.MAX_RUNTIME:
+            failure = _failure(FAILURE_CLASS_TRANSIENT, reason.name, "the job's max_runtime is used up")
         await self._end(outcome, failure, step)
         await asyncio.to_thread(self._means.outbox.remove, self._key)
 
@@ -264,6 +304,12 @@ class AttemptRun:
         self._means.table.end(self._key, outcome, failure=failure, step=step)
         if outcome == ATTEMPT_OUTCOME_CANCELLED or _is_final(failure):
             await asyncio.to_thread(self._means.checkpoints.remove, self._key)
+
+
+def _step_timeout_seconds(order: AttemptOrder) -> float:
+    policies = order.spec.policies
+    asked = policies.timeout_per_step.ToTimedelta() if policies.HasField("timeout_per_step") else STEP_TIMEOUT_DEFAULT
+    return asked.total_seconds()
 
 
 def _is_final(failure: Failure | None) -> bool:

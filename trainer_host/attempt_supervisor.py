@@ -69,7 +69,11 @@ class AttemptSupervisor:
 
     def _start(self, order: AttemptOrder) -> None:
         key = AttemptKey.of(order)
-        if key in self.table or self._is_draining:
+        if key in self.table:
+            return
+        if self._is_draining:
+            # The order crossed the word that this host drains: without an answer the job would wait for its lease.
+            self.table.refuse(key)
             return
         for other, older in self._runs.items():
             # The scheduler has given the job up and taken it again while this host was out of reach.

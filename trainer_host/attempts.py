@@ -35,6 +35,7 @@ class AttemptTable:
         self._store = store
         self._clock = clock
         self._reports: dict[AttemptKey, AttemptReport] = {}
+        self._began: dict[AttemptKey, float] = {}
         self._ends: OrderedDict[AttemptKey, AttemptReport] = OrderedDict()
 
     def restore(self, in_outbox: set[AttemptKey]) -> None:
@@ -58,12 +59,12 @@ class AttemptTable:
 
     def reports(self) -> list[AttemptReport]:
         """Every attempt held, oldest order first."""
-        return [_copy(report) for report in self._reports.values()]
+        return [self._told(key, report) for key, report in self._reports.items()]
 
     def get(self, key: AttemptKey) -> AttemptReport | None:
         """One attempt; None when it is not held."""
         report = self._reports.get(key)
-        return None if report is None else _copy(report)
+        return None if report is None else self._told(key, report)
 
     def running(self) -> set[AttemptKey]:
         """Attempts that have not ended; those in delivery are among them."""
@@ -80,8 +81,15 @@ class AttemptTable:
         report = ended or AttemptReport(
             job=key.job, attempt=key.attempt, phase=ATTEMPT_PHASE_STARTING, begin_time=timestamp(self._clock.now())
         )
+        if ended is None:
+            self._began[key] = self._clock.monotonic()
         self._keep(report)
         return ended is None
+
+    def refuse(self, key: AttemptKey) -> None:
+        """Say of an order that it is not carried out, so that its job need not wait for the end of its lease."""
+        if self.begin(key):
+            self.end(key, ATTEMPT_OUTCOME_LOST, failure=_draining())
 
     def set_phase(self, key: AttemptKey, phase: "AttemptPhase.ValueType") -> None:
         """Say what an attempt is doing."""
@@ -109,6 +117,8 @@ class AttemptTable:
         report.step = max(report.step, step)
         if failure is not None:
             report.failure.CopyFrom(failure)
+        self._note_run_time(key, report)
+        self._began.pop(key, None)
         self._keep(report)
 
     def release(self, key: AttemptKey) -> bool:
@@ -124,6 +134,17 @@ class AttemptTable:
         self.changed.set()
         return True
 
+    def _told(self, key: AttemptKey, report: AttemptReport) -> AttemptReport:
+        told = _copy(report)
+        self._note_run_time(key, told)
+        return told
+
+    def _note_run_time(self, key: AttemptKey, report: AttemptReport) -> None:
+        """By the monotonic clock of this process; what an earlier start of this host measured is not known any more."""
+        began = self._began.get(key)
+        if began is not None:
+            report.runtime.FromMilliseconds(int(1000 * (self._clock.monotonic() - began)))
+
     def _keep(self, report: AttemptReport) -> None:
         # Saved first: what has no file name is no attempt.
         self._store.save(report)
@@ -136,6 +157,14 @@ def _restarted() -> Failure:
         failure_class=FAILURE_CLASS_TRANSIENT,
         reason="HOST_RESTARTED",
         message="the trainer host was restarted while the attempt ran",
+    )
+
+
+def _draining() -> Failure:
+    return Failure(
+        failure_class=FAILURE_CLASS_TRANSIENT,
+        reason="HOST_DRAINING",
+        message="the trainer host takes no new work and did not begin the attempt",
     )
 
 

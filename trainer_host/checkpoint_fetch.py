@@ -93,7 +93,7 @@ class CheckpointFetch:
     async def _fetch(self, order: AttemptOrder, checkpoint: Checkpoint, wanted: Wanted) -> Path:
         key, name = AttemptKey.of(order), name_of(checkpoint.step, checkpoint.attempt)
         root = await asyncio.to_thread(self._store.folder_of, key)
-        part = root / f"{PART_PREFIX}{name}"
+        part = root / f"{PART_PREFIX}fetched-{name}"
         await asyncio.to_thread(remove_tree, part)
         for artifact in checkpoint.bundle.artifacts:
             path = Path(artifact.path)

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from headway.contract.limits import HOST_SLOTS_MAX
+from headway.runtime.disk import make_folder
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.checkpoint_files import PART_PREFIX
-from trainer_host.files import make_directory, remove_tree
+from trainer_host.files import remove_tree
 
 CHECKPOINTS_KEPT = 2
 """Of each job: the newest, and the one before in case the newest turns out to be torn."""
@@ -29,14 +30,14 @@ class CheckpointStore:
 
     def prepare(self) -> None:
         """Make the folder; sweep what a crash left half-written, and jobs beyond the limit."""
-        make_directory(self._root)
+        make_folder(self._root)
         self._sweep_jobs()
         for part in self._root.glob(f"*/{PART_PREFIX}*"):
             remove_tree(part)
 
     def folder_of(self, key: AttemptKey) -> Path:
         """The folder of an attempt's job, made when it is missing, which makes it the last used."""
-        folder = make_directory(self._folder(key))
+        folder = make_folder(self._folder(key))
         os.utime(folder)
         self._sweep_jobs()
         return folder
@@ -53,6 +54,11 @@ class CheckpointStore:
         for path in self.newest_first(key)[CHECKPOINTS_KEPT:]:
             if path not in kept:
                 remove_tree(path)
+
+    def sweep(self, key: AttemptKey) -> None:
+        """Delete what an attempt was writing when its child was killed. Not what another fetches meanwhile."""
+        for part in self._folder(key).glob(f"{PART_PREFIX}[0-9]*-{key.attempt}"):
+            remove_tree(part)
 
     def remove(self, key: AttemptKey) -> None:
         """Delete what is kept of an attempt's job."""

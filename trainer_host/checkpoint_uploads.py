@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from headway.contract.errors import Code
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoints_around
 from headway.runtime.logs import get_logger
 from headway.runtime.remote_error import RemoteError, answer
 from headway.v1.jobs_pb2 import Artifact, Bundle
@@ -112,7 +113,8 @@ class CheckpointUploads:
         bundle = Bundle(
             digest=saved.manifest_digest, artifacts=[Artifact(**file.model_dump()) for file in saved.artifacts]
         )
-        await self._uploads.send_bundle(self._key.parent, bundle, Path(saved.folder))
+        with failpoints_around("checkpoint.upload"):
+            await self._uploads.send_bundle(self._key.parent, bundle, Path(saved.folder))
         request = CommitCheckpointRequest(
             job=self._key.job, attempt=self._key.attempt, host=self._host, step=saved.step, bundle=bundle
         )

@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 from headway.v1.jobs_pb2 import FAILURE_CLASS_TRANSIENT
-from trainer_host.attempt_failure import AttemptFailed
+from trainer_host.attempt_failure import MEMORY_ADVICE, AttemptFailed
 
 _VMSTAT = Path("/proc/vmstat")
 
@@ -27,10 +27,16 @@ def failure_of_death(returncode: int, *, num_oom_kills: int, step: int) -> Attem
         step: optimizer steps that it had reported.
     """
     if returncode == -signal.SIGKILL and num_oom_kills:
-        message = "the kernel killed the training process because memory ran out; ask for a host with more memory"
+        message = f"the kernel killed the training process because memory ran out; {MEMORY_ADVICE}"
         return AttemptFailed(FAILURE_CLASS_TRANSIENT, "OUT_OF_MEMORY", message, step=step)
     message = f"the training process {_how(returncode)} without a word"
     return AttemptFailed(FAILURE_CLASS_TRANSIENT, "CHILD_DIED", message, step=step)
+
+
+def stalled(limit_seconds: float, *, step: int) -> AttemptFailed:
+    """Why the attempt failed of a child that lives and does not get on (F27)."""
+    message = f"no further step in {limit_seconds:g} s; if a step may take longer, raise policies.timeout_per_step"
+    return AttemptFailed(FAILURE_CLASS_TRANSIENT, "PROGRESS_STALLED", message, step=step)
 
 
 def _how(returncode: int) -> str:

@@ -44,6 +44,8 @@ def stop_message(reason: StopReason) -> child_messages.Stop:
     match reason:
         case StopReason.PAUSE | StopReason.CANCEL | StopReason.STALE:
             return child_messages.Stop(reason=reason.value)
+        case StopReason.MAX_RUNTIME:
+            return child_messages.Stop(reason="PAUSE")
         case StopReason.PREEMPT | StopReason.HOST_STOPPED | StopReason.ORPHANED:
             return child_messages.Stop(reason="PREEMPT")
 

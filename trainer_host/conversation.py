@@ -10,13 +10,14 @@ from headway.runtime.logs import get_logger
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.attempts import AttemptTable
 from trainer_host.checkpoint_uploads import CheckpointUploads
-from trainer_host.child_death import failure_of_death, num_oom_kills
+from trainer_host.child_death import failure_of_death, num_oom_kills, stalled
 from trainer_host.child_messages import ChildMessage, Failed, Finished, Log, Progress, RunAttempt, Saved
 from trainer_host.child_messages import Stopped as ChildStopped
 from trainer_host.child_process import ChildDied
 from trainer_host.child_translation import failure_of, moment_of, progress_of, stop_message
 from trainer_host.children import Child, ChildPool
 from trainer_host.sole_error import sole_error
+from trainer_host.stall_watch import StallWatch
 from trainer_host.stop_request import Stopped, StopReason, StopRequest
 from trainer_host.telemetry import AttemptTelemetry
 
@@ -44,7 +45,14 @@ class Conversation:
     """The talk with one child; the caller closes the child."""
 
     def __init__(
-        self, key: AttemptKey, child: Child, listeners: Listeners, clock: Clock, *, stop_limit_seconds: float
+        self,
+        key: AttemptKey,
+        child: Child,
+        listeners: Listeners,
+        clock: Clock,
+        *,
+        stop_limit_seconds: float,
+        stall_limit_seconds: float,
     ) -> None:
         self._key = key
         self._child = child
@@ -53,26 +61,34 @@ class Conversation:
         self._stop_limit_seconds = stop_limit_seconds
         self._step = 0
         self._is_finishing = False
+        self._is_stalled = False
+        self._stall_watch = StallWatch(stall_limit_seconds, clock)
 
     async def hold(self, order: RunAttempt, stop: StopRequest) -> Finished:
         """Give the order and listen to the end.
 
         Raises:
             Stopped: a stop was asked for, and the child has ended for it.
-            AttemptFailed: the child said why, or died without a word.
+            AttemptFailed: the child said why, died without a word, or did not get on and was killed for it.
         """
         oom_kills_before = num_oom_kills()
         with sole_error():
             async with asyncio.TaskGroup() as group:
-                stopping = group.create_task(self._stop_when_asked(stop))
+                watchers = [
+                    group.create_task(self._stop_when_asked(stop)),
+                    group.create_task(self._kill_when_stalled(stop)),
+                ]
                 last = await self._talk(order)
-                stopping.cancel()
+                for watcher in watchers:
+                    watcher.cancel()
         match last:
             case Finished():
                 # Whether anybody still wants it is for the one who keeps it to find out.
                 return last
             case Failed():
                 raise failure_of(last)
+        if self._is_stalled:
+            raise stalled(self._stall_watch.limit_seconds, step=self._step)
         if stop.reason is not None:
             raise Stopped(self._step)
         if last is not None:
@@ -95,6 +111,7 @@ class Conversation:
     def _hear(self, message: ChildMessage) -> bool:
         """Pass a message on; True when it is the last word."""
         self._listeners.pool.replenish()
+        self._stall_watch.note(message)
         match message:
             case Progress():
                 progress = progress_of(message, self._key.attempt)
@@ -126,11 +143,18 @@ class Conversation:
             return
         self._child.kill()
 
+    async def _kill_when_stalled(self, stop: StopRequest) -> None:
+        await self._stall_watch.until_stalled()
+        if not stop.asked.is_set():
+            _log.warning("the child does not get on; killing it", seconds=self._stall_watch.limit_seconds)
+            self._is_stalled = True
+            self._child.kill()
+
     async def _tell(self, reason: StopReason, *, harder: asyncio.Event) -> None:
         """Tell the child to stop, and give it time for that until a harder stop is asked for."""
         await self._child.send(stop_message(reason))
         limit = min(self._stop_limit_seconds, reason.limit_seconds)
         while not await self._clock.wait_for_event(harder, limit):
-            if reason is not StopReason.PAUSE or not self._is_finishing:
+            if not (reason.lets_finish and self._is_finishing):
                 _log.warning("the child did not stop in time; killing it", reason=reason.value)
                 return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from headway.contract.errors import Code
 from headway.runtime.blobs.blob_file import digest_of_file
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoint, failpoints_around
 from headway.runtime.logs import get_logger
 from headway.runtime.remote_error import RemoteError, answer
 from headway.v1.jobs_pb2 import Bundle
@@ -84,7 +85,8 @@ class Delivery:
     ) -> Delivered:
         request = entry.request
         try:
-            await self._uploads.send_bundle(entry.key.parent, request.bundle, entry.bundle_dir)
+            with failpoints_around("delivery.upload"):
+                await self._uploads.send_bundle(entry.key.parent, request.bundle, entry.bundle_dir)
         except RemoteError as error:
             if error.reason == "BLOB_TOO_LARGE":
                 return Delivered(Verdict.REJECTED, error.reason, error.message)
@@ -102,7 +104,9 @@ class Delivery:
         return Delivered(Verdict.COMMITTED)
 
     async def _commit(self, request: CommitResultRequest) -> CommitResultResponse:
-        return await answer(self._results.CommitResult(request, timeout=_COMMIT_SECONDS))
+        done = await answer(self._results.CommitResult(request, timeout=_COMMIT_SECONDS))
+        failpoint("save.s7.after")
+        return done
 
 
 class _Tries:

@@ -24,8 +24,13 @@ def remove_tree(path: Path) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Give a file its new content at once: a reader, or a crash of the process, sees the old or the new."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        # A disk that is full gets back the little that was written.
+        part.unlink(missing_ok=True)
+        raise
 
 
 def fsync_tree(root: Path) -> None:

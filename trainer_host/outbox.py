@@ -10,11 +10,12 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from headway.runtime.disk import fsync_path
+from headway.runtime.disk import fsync_path, make_folder
+from headway.runtime.failpoints import failpoint, failpoints_around
 from headway.runtime.logs import get_logger
 from headway.v1.results_service_pb2 import CommitResultRequest
 from trainer_host.attempt_key import AttemptKey
-from trainer_host.files import fsync_tree, make_directory, remove_tree
+from trainer_host.files import fsync_tree, remove_tree
 
 _log = get_logger(__name__)
 _BUNDLE = "bundle"
@@ -49,7 +50,7 @@ class Outbox:
         """Make the folders and sweep what a crash left half-done."""
         remove_tree(self._trash)
         for folder in (self._entries, self._trash, self._aside):
-            make_directory(folder)
+            make_folder(folder)
         for folder in self._entries.iterdir():
             if not (folder / _COMMIT).exists():
                 remove_tree(folder)
@@ -65,8 +66,9 @@ class Outbox:
             OSError: the disk is full or failing; the bundle is still there, and the call may be repeated.
         """
         key = AttemptKey.of(request)
-        folder = make_directory(self._entries / key.file_name)
-        bundle_dir.rename(folder / _BUNDLE)
+        folder = make_folder(self._entries / key.file_name)
+        with failpoints_around("outbox.adopt"):
+            bundle_dir.rename(folder / _BUNDLE)
         return OutboxEntry(key, request, folder / _BUNDLE)
 
     def seal(self, entry: OutboxEntry) -> None:
@@ -80,7 +82,8 @@ class Outbox:
         draft.write_bytes(entry.request.SerializeToString())
         fsync_tree(folder)
         # The last step but for its own fsyncs: with this name the result is whole, without it there is none.
-        draft.replace(folder / _COMMIT)
+        with failpoints_around("outbox.seal"):
+            draft.replace(folder / _COMMIT)
         fsync_path(folder)
         fsync_path(self._entries)
 
@@ -109,9 +112,11 @@ class Outbox:
         if entry.exists():
             # Renamed first, so that a crash in between leaves no half of a result behind.
             remove_tree(trash)
-            entry.rename(trash)
-            fsync_path(self._entries)
-            remove_tree(trash)
+            with failpoints_around("save.s9"):
+                entry.rename(trash)
+                failpoint("save.s9.renamed")
+                fsync_path(self._entries)
+                remove_tree(trash)
 
 
 def _read(folder: Path) -> OutboxEntry | None:

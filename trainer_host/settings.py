@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from headway.contract.ids import HOST_PATTERN
 from headway.contract.limits import GIB, HOST_SLOTS_MAX, MIB
+from headway.runtime.address_list import AddressList
 from headway.runtime.settings import AbsolutePath, ListenAddress, Section, SharedSettings
 
 
@@ -39,8 +40,9 @@ class TrainerHostSection(Section):
     gateway_address: str = "127.0.0.1:7070"
     """host:port of the gateway."""
 
-    scheduler_address: str = "127.0.0.1:7071"
-    """host:port of the scheduler."""
+    scheduler_address: AddressList = AddressList("127.0.0.1:7071")
+    """host:port of the scheduler; of every scheduler, with commas between, where several run. The host finds out by
+    itself which one leads."""
 
     num_slots: int = Field(default=1, ge=1, le=HOST_SLOTS_MAX)
     """Attempts that may train at a time. Each takes cores and memory of its own; more than cores slow all down."""

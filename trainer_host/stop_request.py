@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class StopReason(Enum):
-    """Why an attempt must end; the names that the child knows, and two of the agent's own."""
+    """Why an attempt must end; the names that the child knows, and three of the agent's own."""
 
     PAUSE = "PAUSE"
     CANCEL = "CANCEL"
@@ -30,6 +30,8 @@ class StopReason(Enum):
     """The agent was told to end."""
     ORPHANED = "ORPHANED"
     """Nobody has heard the scheduler for longer than the limit."""
+    MAX_RUNTIME = "MAX_RUNTIME"
+    """The job has been at work for as long as it may: a pause that nobody asked for."""
 
     @classmethod
     def of(cls, stop: AttemptStop) -> "StopReason":
@@ -56,6 +58,11 @@ class StopReason(Enum):
         return 1.5 if self is StopReason.HOST_STOPPED else math.inf
 
     @property
+    def lets_finish(self) -> bool:
+        """Whether an attempt whose last step is done goes on to its end all the same."""
+        return self in (StopReason.PAUSE, StopReason.MAX_RUNTIME)
+
+    @property
     def is_final(self) -> bool:
         """Whether even a finished result is of no use any more."""
         return self in (StopReason.CANCEL, StopReason.STALE)
@@ -63,6 +70,7 @@ class StopReason(Enum):
 
 _OUTCOMES = {
     StopReason.PAUSE: ATTEMPT_OUTCOME_PAUSED,
+    StopReason.MAX_RUNTIME: ATTEMPT_OUTCOME_PAUSED,
     StopReason.CANCEL: ATTEMPT_OUTCOME_CANCELLED,
     StopReason.PREEMPT: ATTEMPT_OUTCOME_PREEMPTED,
 }

@@ -10,20 +10,17 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from headway.runtime.clock import Clock
+from headway.runtime.leader_finder import LeaderFinder
 from headway.runtime.logs import get_logger
 from headway.runtime.remote_error import RemoteError, responses
 from headway.v1.hosts_pb2 import Host
 from headway.v1.scheduler_service_pb2 import SynchronizeRequest, SynchronizeResponse
+from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
 from trainer_host.attempt_supervisor import AttemptSupervisor
 from trainer_host.retries import Pace
 from trainer_host.stop_request import StopReason
-
-if TYPE_CHECKING:
-    # The stubs of grpc.aio exist for type checkers only.
-    from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceAsyncStub
 
 _log = get_logger(__name__)
 _DELAY_SECONDS = 1.0
@@ -50,7 +47,7 @@ class SyncLoop:
 
     def __init__(
         self,
-        scheduler: "SchedulerServiceAsyncStub",
+        schedulers: LeaderFinder,
         supervisor: AttemptSupervisor,
         describe: Callable[[], Host],
         clock: Clock,
@@ -58,7 +55,7 @@ class SyncLoop:
     ) -> None:
         self.news = supervisor.table.changed
         """Set it to be heard at once."""
-        self._scheduler = scheduler
+        self._schedulers = schedulers
         self._supervisor = supervisor
         self._describe = describe
         self._clock = clock
@@ -111,13 +108,16 @@ class SyncLoop:
         """One call, from connecting to its end."""
         loop = asyncio.get_running_loop()
         hung_up = asyncio.Event()
-        call = self._scheduler.Synchronize(self._requests(hung_up))
+        scheduler = SchedulerServiceStub(await self._schedulers.channel())
+        call = scheduler.Synchronize(self._requests(hung_up))
         try:
             async with asyncio.timeout(self._silence_seconds) as deadline, aclosing(responses(call)) as answers:
                 async for response in answers:
                     self._hear(response)
                     deadline.reschedule(loop.time() + self._silence_seconds)
         finally:
+            # However it ended, another one may lead by now.
+            self._schedulers.forget()
             # Wakes the generator of this call, so that it ends with it.
             hung_up.set()
             self.news.set()

@@ -11,6 +11,7 @@ from headway.runtime.channel import ChannelOptions, open_channel
 from headway.runtime.clock import Clock
 from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.keys import read_key_file
+from headway.runtime.leader_finder import LeaderFinder, leader_finder
 from headway.runtime.run_file import announced
 from headway.runtime.service import Service
 from headway.v1 import trainer_hosts_service_pb2
@@ -18,7 +19,6 @@ from headway.v1.blobs_service_pb2_grpc import BlobServiceStub
 from headway.v1.hosts_pb2 import Host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
-from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
 from headway.v1.trainer_hosts_service_pb2_grpc import add_TrainerHostServiceServicer_to_server
 from trainer_host.attempt_run import CheckpointPace, Means
 from trainer_host.attempt_store import AttemptStore
@@ -45,6 +45,7 @@ from trainer_host.sync_loop import SyncLoop, SyncOptions
 from trainer_host.telemetry import AttemptTelemetry
 from trainer_host.uploads import Uploads
 
+_SCHEDULER_SERVICE = "headway.v1.SchedulerService"
 _FIRST_HELLO_SECONDS = 60.0
 """A host that cannot start children joins all the same after this, and says why it cannot train."""
 _DRAIN_SECONDS = 5.0
@@ -64,7 +65,7 @@ async def serve(settings: TrainerHostSettings) -> int:
 class _Channels:
     """A connection for each purpose, so that a long upload delays neither heartbeats nor log lines."""
 
-    scheduler: Channel
+    schedulers: LeaderFinder
     blobs: Channel
     results: Channel
 
@@ -97,12 +98,12 @@ class _Host:
         channels = await self._connect()
         supervisor = AttemptSupervisor(self._means(channels))
         sync = SyncLoop(
-            SchedulerServiceStub(channels.scheduler),
+            channels.schedulers,
             supervisor,
             self._describe,
             self._clock,
             SyncOptions(
-                pace=Pace(first_seconds=0.1, longest_seconds=3.0),
+                pace=Pace(first_seconds=0.1, longest_seconds=3.0 if channels.schedulers.is_alone else 0.5),
                 orphan_limit_seconds=self._section.orphan_limit_seconds,
             ),
         )
@@ -167,9 +168,10 @@ class _Host:
 
     async def _connect(self) -> _Channels:
         options = ChannelOptions(ca_file=self._settings.ca_file, keepalive_seconds=_KEEPALIVE_SECONDS)
-        gateway, scheduler = self._section.gateway_address, self._section.scheduler_address
+        gateway, schedulers = self._section.gateway_address, self._section.scheduler_address.each
+        finder = leader_finder(schedulers, _SCHEDULER_SERVICE, api_key=self._key, options=options)
         return _Channels(
-            scheduler=await self._service.enter(open_channel(scheduler, api_key=self._key, options=options)),
+            schedulers=await self._service.enter(finder),
             blobs=await self._service.enter(open_channel(gateway, api_key=self._key, options=options)),
             results=await self._service.enter(open_channel(gateway, api_key=self._key, options=options)),
         )

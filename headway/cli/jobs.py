@@ -1,13 +1,15 @@
-"""`headway jobs`: list, read, watch, pause, resume, cancel, explain, logs."""
+"""`headway jobs`: list, read, watch, pause, resume, set-priority, cancel, explain, logs, pull."""
 
 import json
 from typing import Annotated
 
 import typer
 
+from headway.cli.checkpoints import pull_checkpoint
 from headway.cli.exit_codes import ExitCode, exit_code_of_job
 from headway.cli.follow import follow
 from headway.cli.pausing import pause_jobs, resume_jobs
+from headway.cli.priority import TAKES_NEGATIVE_NUMBERS, set_priority
 from headway.cli.session import run_with_client
 from headway.cli.submit import TimeoutOption
 from headway.cli.view.consoles import out, print_table, say, visible
@@ -25,9 +27,10 @@ from headway.cli.view.output import (
 )
 from headway.cli.view.words import clock_time, number_text
 from headway.client import HeadwayClient
+from headway.contract.standing import what_a_cancel_left
 from headway.contract.states import is_terminal, state_name
 from headway.runtime.clock import SystemClock
-from headway.v1.jobs_pb2 import Job
+from headway.v1.jobs_pb2 import JOB_STATE_CANCELLED, Job
 from headway.v1.jobs_service_pb2 import HostVerdict, LogLine
 
 app = typer.Typer(no_args_is_help=True)
@@ -105,6 +108,8 @@ def watch_job(
 
 app.command("pause")(pause_jobs)
 app.command("resume")(resume_jobs)
+app.command("pull")(pull_checkpoint)
+app.command("set-priority", context_settings=TAKES_NEGATIVE_NUMBERS)(set_priority)
 
 
 @app.command("cancel")
@@ -115,13 +120,17 @@ def cancel_job(
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has stopped.")] = False,
     output: OutputOption = Output.NAME,
 ) -> None:
-    """Ask a job to stop. Once this returns it never succeeds; doing it twice does no harm."""
+    """Ask a job to stop. Once this returns it never succeeds; doing it twice does no harm.
+
+    What its host can still save is kept as a partial model: with --wait the answer says of which step.
+    """
 
     async def work(client: HeadwayClient) -> None:
         found = await client.jobs.cancel(job, message=message)
         if wait and not is_terminal(found.state):
             found = (await follow(client, found.name)).job
-        say(state_name(found.state), state_style(state_name(found.state)))
+        left = f": {what_a_cancel_left(found)}" if found.state == JOB_STATE_CANCELLED else ""
+        say(f"{state_name(found.state)}{left}", state_style(state_name(found.state)))
         show_item(found, found.name, job_rows(found), output)
 
     run_with_client(ctx, work)

@@ -18,7 +18,10 @@ from headway.runtime.clock import Clock, SystemClock
 # What may be asked again by itself when the gateway is away for a moment. CreateJob is not among them: without a
 # request_id a second call is a second job.
 _REPEATABLE = (
-    Repeatable("headway.v1.JobService", ("GetJob", "ListJobs", "CancelJob", "PauseJob", "ResumeJob", "ExplainJob")),
+    Repeatable(
+        "headway.v1.JobService",
+        ("GetJob", "ListJobs", "CancelJob", "PauseJob", "ResumeJob", "SetJobPriority", "ExplainJob"),
+    ),
     Repeatable("headway.v1.DatasetService"),
     Repeatable("headway.v1.ModelService", ("GetModel", "GetModelVersion", "ListModels")),
     Repeatable("headway.v1.BlobService", ("FindMissingBlobs", "QueryUpload")),

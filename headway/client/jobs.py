@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from pathlib import Path
 
 import grpc.aio
 
+from headway.client.downloads import Downloads
 from headway.client.log_lines import follow_lines
 from headway.client.names import job_name, project_name
 from headway.client.retries import Patience
+from headway.client.uploads import Progress, ignore
 from headway.client.watch import Notice, Watch
+from headway.contract.errors import NotFound
 from headway.contract.states import is_terminal
 from headway.runtime.clock import Clock
 from headway.runtime.remote_error import answer
 from headway.v1.job_specs_pb2 import JobSpec
-from headway.v1.jobs_pb2 import Job
+from headway.v1.jobs_pb2 import Checkpoint, Job
 from headway.v1.jobs_service_pb2 import (
     CancelJobRequest,
     CreateJobRequest,
@@ -24,6 +28,7 @@ from headway.v1.jobs_service_pb2 import (
     LogLine,
     PauseJobRequest,
     ResumeJobRequest,
+    SetJobPriorityRequest,
     TailLogsRequest,
     WatchJobResponse,
 )
@@ -37,6 +42,7 @@ class Jobs:
     """The jobs of one project. Methods take a full resource name or a bare job id."""
 
     def __init__(self, channel: grpc.aio.Channel, project: str, clock: Clock) -> None:
+        self._channel = channel
         self._stub = JobServiceStub(channel)
         self._project = project
         self._clock = clock
@@ -121,10 +127,52 @@ class Jobs:
         request = ResumeJobRequest(name=self._name(job), message=message, etag=etag)
         return await answer(self._stub.ResumeJob(request, timeout=_READ_SECONDS))
 
+    async def set_priority(self, job: str, priority: int, *, message: str = "", etag: str = "") -> Job:
+        """Give a job another place in the queue, at once or when it is queued again. Idempotent.
+
+        Args:
+            job: name or id.
+            priority: -100 to 100, higher first.
+            message: why, for the job's history.
+            etag: do it only if the job has not changed since; empty for always.
+
+        Raises:
+            RemoteError: INVALID_TRANSITION when it is over; OUT_OF_RANGE.
+        """
+        request = SetJobPriorityRequest(name=self._name(job), priority=priority, message=message, etag=etag)
+        return await answer(self._stub.SetJobPriority(request, timeout=_READ_SECONDS))
+
     async def explain(self, job: str) -> ExplainJobResponse:
         """Say in words where a job stands, with the verdict on every host."""
         request = ExplainJobRequest(name=self._name(job))
         return await answer(self._stub.ExplainJob(request, timeout=_READ_SECONDS))
+
+    async def pull_checkpoint(
+        self, job: str, folder: Path, *, on_progress: Progress = ignore, patience: Patience | None = None
+    ) -> Checkpoint:
+        """Bring the newest checkpoint's files into a new folder, which appears when all are there and right.
+
+        Of a cancelled job this is the partial model; `training` in it holds what the recipe had learned.
+
+        Args:
+            job: name or id.
+            folder: must not exist, unless it already holds exactly this checkpoint.
+            on_progress: told the file, bytes done and bytes in all.
+            patience: how long a gateway may stay silent; a download goes on where it broke.
+
+        Raises:
+            NotFound: the job has no checkpoint.
+            FolderInUse: the folder exists with other content; nothing was changed.
+            RemoteError: unknown job, bad bytes, or the gateway stayed away.
+            OSError: the disk refused.
+        """
+        found = await self.get(job)
+        if not found.HasField("checkpoint"):
+            raise NotFound(f"{found.name} has no checkpoint: nothing of it was saved, or its kind keeps none")
+        parent = project_name(found.name.split("/")[1])
+        downloads = Downloads(self._channel, parent, self._clock, patience or Patience())
+        await downloads.fetch_bundle(found.checkpoint.bundle, folder, on_progress)
+        return found.checkpoint
 
     def watch(
         self,

@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 def is_passing(error: RemoteError) -> bool:
-    """Whether a broken stream may be opened again: the gateway was away, or cut a slow reader."""
-    return error.code == Code.UNAVAILABLE or error.reason == "WATCH_LAGGED"
+    """Whether a broken stream may be opened again: the gateway was away or busy, or cut a slow reader."""
+    return error.code == Code.UNAVAILABLE or error.reason in {"WATCH_LAGGED", "TOO_MANY_CALLS"}
 
 
 @dataclass(frozen=True, slots=True)

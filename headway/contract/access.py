@@ -24,6 +24,7 @@ METHOD_SCOPES: dict[str, frozenset[Scope]] = {
         "JobService/CancelJob": {Scope.CONTROL},
         "JobService/PauseJob": {Scope.CONTROL},
         "JobService/ResumeJob": {Scope.CONTROL},
+        "JobService/SetJobPriority": {Scope.CONTROL},
         "JobService/WatchJob": {Scope.READ},
         "JobService/TailLogs": {Scope.READ},
         "JobService/ExplainJob": {Scope.READ},

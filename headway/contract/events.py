@@ -12,8 +12,8 @@ from types import MappingProxyType
 from headway.contract.cloud_events import Clean, Envelope, OutwardEvent, as_written, cloud_event, fill_common
 from headway.contract.event_catalogue import LifeEventData, type_of
 from headway.contract.ids import HostName, JobName, ModelVersionName
-from headway.contract.limits import TRANSITIONS_KEPT
 from headway.contract.modes import mode_name
+from headway.contract.priority import base_priority
 from headway.contract.specs import tabular_train
 from headway.contract.states import Event, outward_event
 from headway.contract.subjects import host_event_subject, job_event_subject, model_event_subject, progress_subject
@@ -38,13 +38,14 @@ UNKNOWN_ETA_SECONDS = -1.0
 _TOLD = frozenset(event.value for event in Event if outward_event(event) is not None)
 
 
-def job_event(job: Job, transition: Transition, clean: Clean = as_written) -> OutwardEvent | None:
+def job_event(job: Job, transition: Transition, clean: Clean = as_written, *, previous: int = 0) -> OutwardEvent | None:
     """The event of one transition; None where the transition is internal.
 
     Args:
         job: the newest record's job; it may be newer than the transition.
         transition: one of its transitions.
         clean: takes secrets and paths out of names and errors.
+        previous: number of the transition that was told before this one; 0 where only the job's history can tell.
     """
     name = JobName.parse(job.name)
     outward = outward_event(Event(transition.event))
@@ -52,7 +53,7 @@ def job_event(job: Job, transition: Transition, clean: Clean = as_written) -> Ou
         return None
     data = _BUILDERS[outward](job, transition)
     fill_common(data, job, attempt=transition.attempt, host=transition.host, sequence=transition.number)
-    data.previous_sequence = _previous_sequence(job, transition)
+    data.previous_sequence = previous or _previous_sequence(job, transition)
     message_id = f"{name.job_id}:{transition.number}"
     about = Envelope(type_of("train", outward), message_id, job.name, moment(transition.occur_time))
     subject = job_event_subject(outward, name.project, name.job_id)
@@ -152,18 +153,18 @@ def transition_number(message_id: str) -> int:
 
 
 def _previous_sequence(job: Job, transition: Transition) -> int:
-    """Number of the newest transition before this one that was told."""
+    """Number of the newest transition before this one that was told, as far as the history that is kept can tell."""
     earlier = [one for one in job.transitions if one.number < transition.number]
     told = [one.number for one in earlier if one.event in _TOLD]
     # A record keeps so many transitions and no more: behind the oldest one kept, the one before it is as good as known.
-    is_cut = not told and transition.number > 1 and len(job.transitions) >= TRANSITIONS_KEPT
+    is_cut = not told and job.transitions[0].number > 1
     return max(told, default=transition.number - 1 if is_cut else 0)
 
 
 def _queued(job: Job, transition: Transition) -> LifeEventData:
     return events.JobQueuedEvent(
         display_name=job.spec.display_name,
-        priority=job.spec.priority,
+        priority=base_priority(job),
         requested_mode=mode_name(job.spec.execution_mode),
         reason=transition.reason,
         message=transition.message,

@@ -20,6 +20,7 @@ PAGE_SIZE_MAX = 1000
 # Records in JetStream.
 RECORD_MAX_BYTES = 256 * KIB
 TRANSITIONS_KEPT = 64
+"""Of a job's history; older checkpoints and priorities go first."""
 ATTEMPTS_KEPT = 32
 
 # A job.
@@ -36,7 +37,10 @@ MEMORY_MIB_MAX = 16 * MIB
 RETRY_MAX_DEFAULT = 3
 RETRY_MAX_MAX = 20
 LOSSES_MAX = 10
-"""Hosts that a job may lose before it fails; apart from the budget for its own failures."""
+"""Hosts that a job may lose in a row, without a newer checkpoint, before it fails; apart from the budget for its own
+failures."""
+STEP_TIMEOUT_DEFAULT = timedelta(minutes=10)
+"""An attempt that does not get on for so long is stalled, unless its policies say otherwise."""
 DURATION_MIN = timedelta(seconds=1)
 DURATION_MAX = timedelta(days=365)
 COLUMN_NAME_MAX_CHARACTERS = 256

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from headway.contract.errors import InvalidTransition
 from headway.contract.record_changes import append, copied, last_of
+from headway.contract.run_time import MAX_RUNTIME, begin_term, is_used_up, used_up_in_words
 from headway.contract.states import Event, is_terminal, state_name
 from headway.v1.jobs_pb2 import (
     DESIRED_STATE_PAUSE,
@@ -47,6 +48,8 @@ def request_pause(record: JobRecord, *, message: str, now: datetime) -> JobRecor
 def request_resume(record: JobRecord, *, message: str, now: datetime) -> JobRecord | None:
     """Record the wish to go on. A PAUSED job is QUEUED; one that is PAUSING will be, once its host has stopped.
 
+    One whose max_runtime is used up gets as long again.
+
     Returns:
         None when the job is QUEUED or RUNNING, or PAUSING and to be resumed already.
 
@@ -59,6 +62,8 @@ def request_resume(record: JobRecord, *, message: str, now: datetime) -> JobReco
         return None
     changed = copied(record)
     changed.job.desired = DESIRED_STATE_RUN
+    if is_used_up(changed):
+        begin_term(changed)
     event = Event.RESUMED if job.state == JOB_STATE_PAUSED else Event.RESUME_REQUESTED
     return append(changed, event, now, reason=RESUME_REQUESTED, message=message)
 
@@ -66,17 +71,27 @@ def request_resume(record: JobRecord, *, message: str, now: datetime) -> JobReco
 def settle_pause(changed: JobRecord, now: datetime, *, reason: str, message: str) -> JobRecord:
     """Move a PAUSING job whose attempt has ended, in place: PAUSED, and on to QUEUED when it was resumed meanwhile.
 
+    It is not when its max_runtime was used up after that.
+
     Args:
         changed: the caller's own copy.
         now: the moment of the decision.
         reason: why the attempt ended.
         message: the same for people.
     """
+    if changed.job.desired == DESIRED_STATE_RUN and is_used_up(changed):
+        return pause_used_up(changed, now)
     append(changed, Event.PAUSED, now, reason=reason, message=message)
     if changed.job.desired != DESIRED_STATE_RUN:
         return changed
     asked = last_of(changed.job, Event.RESUME_REQUESTED)
     return append(changed, Event.RESUMED, now, reason=RESUME_REQUESTED, message=asked.message)
+
+
+def pause_used_up(changed: JobRecord, now: datetime) -> JobRecord:
+    """Pause a job whose attempt has ended and whose max_runtime is used up, in place, although nobody asked for it."""
+    changed.job.desired = DESIRED_STATE_PAUSE
+    return append(changed, Event.PAUSED, now, reason=MAX_RUNTIME, message=used_up_in_words(changed.job.spec))
 
 
 def what_is_kept(job: Job) -> str:

@@ -1,13 +1,13 @@
 """What every change of a job's record is made of: the fence, a copy, an attempt's end, the transition appended."""
 
-from datetime import datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from headway.contract.errors import JobCancelled, StaleAttempt
-from headway.contract.limits import TRANSITIONS_KEPT
-from headway.contract.states import Event, is_held, is_terminal, next_state, state_name
-from headway.contract.times import timestamp
+from headway.contract.limits import RECORD_MAX_BYTES, TRANSITIONS_KEPT
+from headway.contract.run_time import NONE, add_run_time
+from headway.contract.states import REPLACEABLE_EVENTS, Event, is_held, is_terminal, next_state, state_name
+from headway.contract.times import moment, timestamp
 from headway.v1.jobs_pb2 import (
     JOB_STATE_CANCELLED,
     JOB_STATE_CANCELLING,
@@ -62,16 +62,30 @@ def copied(record: JobRecord) -> JobRecord:
 
 
 def end_attempt(
-    record: JobRecord, outcome: "AttemptOutcome.ValueType", failure: Failure | None, now: datetime
+    record: JobRecord,
+    outcome: "AttemptOutcome.ValueType",
+    failure: Failure | None,
+    now: datetime,
+    *,
+    ran: timedelta = NONE,
 ) -> JobRecord:
-    """A copy in which the current attempt has ended."""
+    """A copy in which the current attempt has ended, after it was at work for `ran`."""
     changed = copied(record)
     attempt = changed.job.attempts[-1]
     attempt.outcome = outcome
-    attempt.end_time.FromDatetime(now)
+    attempt.end_time.FromDatetime(steady(changed.job, now))
     if failure is not None:
         attempt.failure.CopyFrom(failure)
+    add_run_time(changed, ran)
     return changed
+
+
+def steady(job: Job, now: datetime) -> datetime:
+    """`now`, or the last transition's time when the wall clock went back since: no history runs backwards (P22).
+
+    Every time that goes into a record passes here, so that a job whose clock jumped still waits as long as it should.
+    """
+    return max(now, moment(job.transitions[-1].occur_time)) if job.transitions else now
 
 
 def last_of(job: Job, event: Event) -> Transition:
@@ -87,34 +101,41 @@ def append(record: JobRecord, event: Event, now: datetime, *, reason: str = "", 
     """
     job = record.job
     source, target = job.state, next_state(job.state, event)
-    moment = _clamped(job, now)
+    time = timestamp(steady(job, now))
     job.transitions.add(
         number=record.next_transition,
         event=event.value,
         from_state=source,
         to_state=target,
-        occur_time=moment,
+        occur_time=time,
         attempt=job.attempt,
         host=job.host if source != JOB_STATE_UNSPECIFIED else "",
         reason=reason,
         message=message,
     )
-    del job.transitions[: max(0, len(job.transitions) - TRANSITIONS_KEPT)]
+    _let_go(record)
     record.next_transition += 1
     job.state = target
-    job.update_time.CopyFrom(moment)
+    job.update_time.CopyFrom(time)
     if not is_held(target):
         job.host = ""
     if is_terminal(target):
-        job.end_time.CopyFrom(moment)
+        job.end_time.CopyFrom(time)
     return record
 
 
-def _clamped(job: Job, now: datetime) -> Timestamp:
-    """`now`, or the last transition's time when the wall clock went back (P22)."""
-    moment = timestamp(now)
-    if job.transitions:
-        last = job.transitions[-1].occur_time
-        if (last.seconds, last.nanos) > (moment.seconds, moment.nanos):
-            return last
-    return moment
+def _let_go(record: JobRecord) -> None:
+    """Keep the history within its bounds: what a later transition has replaced goes first, then what is oldest.
+
+    So a job that is saved every minute for days keeps the begin and end of each attempt, and no event in its life is
+    lost while nobody publishes, as without a scheduler; of many checkpoints only older ones are then never told.
+    """
+    kept = record.job.transitions
+    while len(kept) > TRANSITIONS_KEPT or (len(kept) > 1 and record.ByteSize() > RECORD_MAX_BYTES):
+        del kept[_least_needed(kept)]
+
+
+def _least_needed(kept: Sequence[Transition]) -> int:
+    """Place of the oldest transition that a later one has replaced; 0, the oldest of all, when there is none."""
+    newest = {one.event: place for place, one in enumerate(kept) if one.event in REPLACEABLE_EVENTS}
+    return next((place for place, one in enumerate(kept) if place < newest.get(one.event, 0)), 0)

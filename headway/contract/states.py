@@ -36,6 +36,7 @@ class Event(StrEnum):
     RESUME_REQUESTED = "resume_requested"
     RESUMED = "resumed"
     CANCEL_REQUESTED = "cancel_requested"
+    PRIORITY_CHANGED = "priority_changed"
     CANCELLED = "cancelled"
     COMMITTED = "committed"
     MISSED_SCORE = "missed_score"
@@ -66,6 +67,7 @@ TABLE: tuple[Move, ...] = (
     Move(JOB_STATE_QUEUED, Event.CLAIMED, JOB_STATE_RUNNING, "desired is RUN; the attempt number grows by one"),
     Move(JOB_STATE_QUEUED, Event.PAUSED, JOB_STATE_PAUSED),
     Move(JOB_STATE_QUEUED, Event.CANCELLED, JOB_STATE_CANCELLED),
+    Move(JOB_STATE_QUEUED, Event.PRIORITY_CHANGED, JOB_STATE_QUEUED),
     Move(JOB_STATE_RUNNING, Event.CHECKPOINTED, JOB_STATE_RUNNING, _CURRENT),
     Move(JOB_STATE_RUNNING, Event.EVALUATED, JOB_STATE_RUNNING, _CURRENT),
     Move(JOB_STATE_RUNNING, Event.COMMITTED, JOB_STATE_SUCCEEDED, _CURRENT),
@@ -74,6 +76,8 @@ TABLE: tuple[Move, ...] = (
     Move(JOB_STATE_RUNNING, Event.RETRIED, JOB_STATE_QUEUED, "TRANSIENT failure with tries left"),
     Move(JOB_STATE_RUNNING, Event.MOVED, JOB_STATE_QUEUED, "the lease expired, with losses left"),
     Move(JOB_STATE_RUNNING, Event.PAUSE_REQUESTED, JOB_STATE_PAUSING),
+    Move(JOB_STATE_RUNNING, Event.PAUSED, JOB_STATE_PAUSED, "its max_runtime is used up"),
+    Move(JOB_STATE_RUNNING, Event.PRIORITY_CHANGED, JOB_STATE_RUNNING),
     Move(JOB_STATE_RUNNING, Event.CANCEL_REQUESTED, JOB_STATE_CANCELLING),
     Move(JOB_STATE_PAUSING, Event.CHECKPOINTED, JOB_STATE_PAUSING, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.EVALUATED, JOB_STATE_PAUSING, _CURRENT),
@@ -85,13 +89,16 @@ TABLE: tuple[Move, ...] = (
         JOB_STATE_PAUSED,
         "the host stopped, or was lost; resumed at once if desired is RUN",
     ),
+    Move(JOB_STATE_PAUSING, Event.PRIORITY_CHANGED, JOB_STATE_PAUSING),
     Move(JOB_STATE_PAUSING, Event.COMMITTED, JOB_STATE_SUCCEEDED, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.MISSED_SCORE, JOB_STATE_EVAL_FAILED, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.FAILED, JOB_STATE_FAILED, _CURRENT),
     Move(JOB_STATE_PAUSING, Event.CANCEL_REQUESTED, JOB_STATE_CANCELLING),
     Move(JOB_STATE_PAUSED, Event.RESUMED, JOB_STATE_QUEUED),
     Move(JOB_STATE_PAUSED, Event.CANCELLED, JOB_STATE_CANCELLED),
+    Move(JOB_STATE_PAUSED, Event.PRIORITY_CHANGED, JOB_STATE_PAUSED),
     Move(JOB_STATE_CANCELLING, Event.CHECKPOINTED, JOB_STATE_CANCELLING, _CURRENT),
+    Move(JOB_STATE_CANCELLING, Event.PRIORITY_CHANGED, JOB_STATE_CANCELLING),
     Move(JOB_STATE_CANCELLING, Event.CANCELLED, JOB_STATE_CANCELLED, "the host stopped, failed, or was lost"),
 )
 
@@ -100,6 +107,9 @@ TERMINAL_STATES = frozenset(
 )
 HELD_STATES = frozenset({JOB_STATE_RUNNING, JOB_STATE_PAUSING, JOB_STATE_CANCELLING})
 """States in which one host holds the lease of the current attempt."""
+
+REPLACEABLE_EVENTS = frozenset({Event.CHECKPOINTED, Event.PRIORITY_CHANGED})
+"""Events of which only the newest says how things are: in a long history the older ones are let go of first."""
 
 _TARGETS = {(move.source, move.event): move.target for move in TABLE}
 

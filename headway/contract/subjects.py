@@ -125,9 +125,16 @@ HOSTS = BucketSpec(
     max_bytes=64 * _MIB,
     marker_ttl=timedelta(minutes=5),
 )
-SETTINGS = BucketSpec(name="settings", description="Settings changed at run time. Key: execution.", max_bytes=_MIB)
+SETTINGS = BucketSpec(
+    name="settings",
+    description="Settings changed at run time, and which store this is. Keys: execution, store.",
+    max_bytes=_MIB,
+)
 KEYS = BucketSpec(
     name="keys", description="One key's digest and rights, never the key. Key: key id.", max_bytes=64 * _MIB
+)
+LEASES = BucketSpec(
+    name="leases", description="Which scheduler leads, renewed all the time. Key: scheduler.", max_bytes=_MIB
 )
 NOTIFIER = BucketSpec(name="notifier", description="What the notifier has delivered and watches.", max_bytes=256 * _MIB)
 
@@ -163,7 +170,10 @@ LOGS = StreamSpec(
     max_msgs_per_subject=1000,
 )
 
-BUCKETS = (JOBS, DATASETS, MODELS, HOSTS, SETTINGS, KEYS, NOTIFIER)
+JOB_EVENTS_CONSUMER = "scheduler-events"
+"""The durable consumer of the bucket `jobs` that turns transitions into events: what it has acknowledged is out."""
+
+BUCKETS = (JOBS, DATASETS, MODELS, HOSTS, SETTINGS, KEYS, LEASES, NOTIFIER)
 STREAMS = (EVENTS, PROGRESS, LOGS)
 BUCKETS_BY_NAME: Mapping[str, BucketSpec] = MappingProxyType({bucket.name: bucket for bucket in BUCKETS})
 

@@ -6,12 +6,12 @@ compare-and-set; none changes its argument. The table of moves is `states.TABLE`
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from headway.contract.errors import AlreadySaved
+from headway.contract.errors import AlreadySaved, InvalidTransition
 from headway.contract.host_facts import HostFacts
 from headway.contract.limits import ATTEMPTS_KEPT, LOSSES_MAX, RETRY_MAX_DEFAULT
-from headway.contract.pausing import PAUSE_REQUESTED, settle_pause
+from headway.contract.pausing import PAUSE_REQUESTED, pause_used_up, settle_pause
 from headway.contract.record_changes import (
     append,
     check_attempt,
@@ -20,9 +20,11 @@ from headway.contract.record_changes import (
     copied,
     end_attempt,
     last_of,
+    steady,
 )
 from headway.contract.retry import GiveUp, RetryPolicy, decide
-from headway.contract.states import Event, is_held
+from headway.contract.run_time import NONE, is_used_up, use_up
+from headway.contract.states import Event, is_held, state_name
 from headway.contract.times import timestamp
 from headway.v1.job_specs_pb2 import ExecutionMode, JobSpec
 from headway.v1.jobs_pb2 import (
@@ -37,6 +39,7 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_CANCELLED,
     JOB_STATE_CANCELLING,
     JOB_STATE_PAUSING,
+    JOB_STATE_RUNNING,
     Admission,
     Attempt,
     Checkpoint,
@@ -90,6 +93,7 @@ def submit(submission: Submission, *, now: datetime) -> JobRecord:
         user_id=submission.user_id,
         request_id=submission.request_id,
         create_time=timestamp(now),
+        priority=submission.spec.priority,
     )
     record = JobRecord(
         job=job,
@@ -112,6 +116,7 @@ def claim(
     """
     changed = copied(record)
     job = changed.job
+    now = steady(job, now)
     job.attempt += 1
     job.host = host.name
     job.mode = mode
@@ -147,22 +152,41 @@ def request_cancel(record: JobRecord, *, message: str, now: datetime) -> JobReco
     changed = copied(record)
     changed.job.desired = DESIRED_STATE_CANCEL
     event = Event.CANCEL_REQUESTED if is_held(record.job.state) else Event.CANCELLED
+    if event is Event.CANCELLED:
+        _note_step(changed, 0)
     return append(changed, event, now, reason="CANCEL_REQUESTED", message=message)
 
 
-def confirm_cancelled(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord:
+def confirm_cancelled(
+    record: JobRecord, *, attempt: int, now: datetime, ran: timedelta = NONE, step: int = 0
+) -> JobRecord:
     """The host has stopped, for whatever reason, after a cancellation was asked for: CANCELLED.
+
+    What it had saved is kept, as the partial model.
+
+    Args:
+        record: as read.
+        attempt: the fence.
+        now: the moment of the decision.
+        ran: how long the attempt was at work.
+        step: optimizer steps done, as the host said; 0 when it did not.
 
     Raises:
         StaleAttempt: when `attempt` is not the current one.
     """
     check_attempt(record, attempt)
-    changed = end_attempt(record, ATTEMPT_OUTCOME_CANCELLED, None, now)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_CANCELLED, None, now, ran=ran)
+    _note_step(changed, step)
     asked = last_of(record.job, Event.CANCEL_REQUESTED)
     return append(changed, Event.CANCELLED, now, reason="CANCEL_REQUESTED", message=asked.message)
 
 
-def confirm_paused(record: JobRecord, *, attempt: int, now: datetime) -> JobRecord:
+def _note_step(changed: JobRecord, step: int) -> None:
+    if changed.job.attempt:
+        changed.job.cancelled_at_step = max(step, changed.job.checkpoint.step)
+
+
+def confirm_paused(record: JobRecord, *, attempt: int, now: datetime, ran: timedelta = NONE) -> JobRecord:
     """The host has stopped after a pause was asked for: PAUSED, or QUEUED when the job was resumed meanwhile.
 
     A cancellation that was asked for since wins.
@@ -173,10 +197,32 @@ def confirm_paused(record: JobRecord, *, attempt: int, now: datetime) -> JobReco
     """
     check_attempt(record, attempt)
     if record.job.state == JOB_STATE_CANCELLING:
-        return confirm_cancelled(record, attempt=attempt, now=now)
-    changed = end_attempt(record, ATTEMPT_OUTCOME_PAUSED, None, now)
+        return confirm_cancelled(record, attempt=attempt, now=now, ran=ran)
+    if record.job.state != JOB_STATE_PAUSING:
+        state = state_name(record.job.state)
+        raise InvalidTransition(f"nobody asked to pause a job that is {state}", metadata={"state": state})
+    changed = end_attempt(record, ATTEMPT_OUTCOME_PAUSED, None, now, ran=ran)
     asked = last_of(record.job, Event.PAUSE_REQUESTED)
     return settle_pause(changed, now, reason=PAUSE_REQUESTED, message=asked.message)
+
+
+def use_up_run_time(record: JobRecord, *, attempt: int, now: datetime, ran: timedelta = NONE) -> JobRecord:
+    """The host has stopped because the job's max_runtime is used up: PAUSED, until somebody resumes it.
+
+    A cancellation that was asked for since wins, and so does a pause.
+
+    Raises:
+        StaleAttempt: when `attempt` is not the current one.
+    """
+    if record.job.state != JOB_STATE_RUNNING:
+        return confirm_paused(record, attempt=attempt, now=now, ran=ran)
+    check_attempt(record, attempt)
+    if not record.job.spec.policies.HasField("max_runtime"):
+        message = f"{record.job.host} ended it for a max_runtime that the job does not have"
+        return lose_attempt(record, attempt=attempt, now=now, reason="HOST_GAVE_UP", message=message, ran=ran)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_PAUSED, None, now, ran=ran)
+    use_up(changed)
+    return pause_used_up(changed, now)
 
 
 def commit_checkpoint(record: JobRecord, *, host: str, checkpoint: Checkpoint, now: datetime) -> JobRecord:
@@ -192,7 +238,7 @@ def commit_checkpoint(record: JobRecord, *, host: str, checkpoint: Checkpoint, n
     if changed.job.HasField("checkpoint"):
         changed.previous_checkpoint.CopyFrom(changed.job.checkpoint)
     changed.job.checkpoint.CopyFrom(checkpoint)
-    changed.job.checkpoint.create_time.FromDatetime(now)
+    changed.job.checkpoint.create_time.FromDatetime(steady(changed.job, now))
     return append(changed, Event.CHECKPOINTED, now)
 
 
@@ -212,9 +258,10 @@ def commit_result(record: JobRecord, *, host: str, result: JobResult, now: datet
         raise AlreadySaved(f"{record.job.name} already has a result with digest {record.job.result.bundle.digest}")
     check_fence(record, result.attempt, host)
     missed = missed_scores(record.job.spec, result)
-    changed = end_attempt(record, ATTEMPT_OUTCOME_SUCCEEDED, None, now)
+    took = result.summary.duration.ToTimedelta() if result.summary.HasField("duration") else NONE
+    changed = end_attempt(record, ATTEMPT_OUTCOME_SUCCEEDED, None, now, ran=took)
     changed.job.result.CopyFrom(result)
-    changed.job.result.commit_time.FromDatetime(now)
+    changed.job.result.commit_time.FromDatetime(steady(changed.job, now))
     changed.job.ClearField("failure")
     changed = append(changed, Event.EVALUATED, now)
     if not missed and record.job.state == JOB_STATE_PAUSING:
@@ -234,19 +281,21 @@ def missed_scores(spec: JobSpec, result: JobResult) -> list[str]:
     ]
 
 
-def fail_attempt(record: JobRecord, *, attempt: int, failure: Failure, now: datetime) -> JobRecord:
+def fail_attempt(
+    record: JobRecord, *, attempt: int, failure: Failure, now: datetime, ran: timedelta = NONE
+) -> JobRecord:
     """The attempt failed: QUEUED again when the failure is TRANSIENT and tries are left, else FAILED.
 
-    A cancellation that was asked for before is then done, and so is a pause unless the failure ends the job; a pause
-    asks for no retry, so it uses up none.
+    It is PAUSED instead of QUEUED when its max_runtime is used up. A cancellation that was asked for before is then
+    done, and so is a pause unless the failure ends the job; a pause asks for no retry, so it uses up none.
 
     Raises:
         StaleAttempt: when `attempt` is not the current one.
     """
     check_attempt(record, attempt)
     if record.job.state == JOB_STATE_CANCELLING:
-        return confirm_cancelled(record, attempt=attempt, now=now)
-    changed = end_attempt(record, ATTEMPT_OUTCOME_FAILED, failure, now)
+        return confirm_cancelled(record, attempt=attempt, now=now, ran=ran)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_FAILED, failure, now, ran=ran)
     changed.job.failure.CopyFrom(failure)
     if failure.failure_class != FAILURE_CLASS_TRANSIENT:
         return append(changed, Event.FAILED, now, reason=failure.reason, message=failure.message)
@@ -257,11 +306,18 @@ def fail_attempt(record: JobRecord, *, attempt: int, failure: Failure, now: date
 
 
 def lose_attempt(
-    record: JobRecord, *, attempt: int, now: datetime, reason: str = "HOST_LOST", message: str = ""
+    record: JobRecord,
+    *,
+    attempt: int,
+    now: datetime,
+    reason: str = "HOST_LOST",
+    message: str = "",
+    ran: timedelta = NONE,
 ) -> JobRecord:
     """The host does not run the attempt any more: QUEUED again within the budget for losses, else FAILED.
 
-    A pause or cancellation that was asked for before is then done.
+    A job that was saved further since its last loss gets on, and its budget begins anew. It is PAUSED instead of QUEUED
+    when its max_runtime is used up. A pause or cancellation that was asked for before is then done.
 
     Args:
         record: as read.
@@ -269,35 +325,46 @@ def lose_attempt(
         now: the moment of the decision.
         reason: why; without one, its lease expired unheard.
         message: the same for people; empty for the usual sentence.
+        ran: how long it was at work, as last heard.
 
     Raises:
         StaleAttempt: when `attempt` is not the current one.
     """
     check_attempt(record, attempt)
     if record.job.state == JOB_STATE_CANCELLING:
-        return confirm_cancelled(record, attempt=attempt, now=now)
+        return confirm_cancelled(record, attempt=attempt, now=now, ran=ran)
     failure = Failure(
         failure_class=FAILURE_CLASS_TRANSIENT,
         reason=reason,
         message=message or f"{record.job.host} was not heard of for longer than its lease",
     )
-    changed = end_attempt(record, ATTEMPT_OUTCOME_LOST, failure, now)
+    changed = end_attempt(record, ATTEMPT_OUTCOME_LOST, failure, now, ran=ran)
     changed.job.failure.CopyFrom(failure)
     if record.job.state == JOB_STATE_PAUSING:
         return settle_pause(changed, now, reason=failure.reason, message=failure.message)
-    changed.num_losses += 1
+    got_on = changed.job.checkpoint.step > changed.step_at_loss
+    changed.num_losses = 1 if got_on else changed.num_losses + 1
+    changed.step_at_loss = max(changed.step_at_loss, changed.job.checkpoint.step)
     return _retry_or_fail(changed, Event.MOVED, changed.num_losses, LOSSES_MAX, now)
 
 
 def _retry_or_fail(changed: JobRecord, event: Event, failures: int, retries_max: int, now: datetime) -> JobRecord:
     failure = changed.job.failure
-    decision = decide(RetryPolicy(retries_max), failures, now=now)
+    decision = decide(RetryPolicy(retries_max), failures, now=steady(changed.job, now))
     if isinstance(decision, GiveUp):
-        failure.message = f"{failure.message} (after {failures} such failures)"
+        failure.message = f"{failure.message} (after {failures} such failures: {_reasons(changed.job)})"
         return append(changed, Event.FAILED, now, reason="ATTEMPTS_EXHAUSTED", message=failure.message)
+    if is_used_up(changed):
+        return pause_used_up(changed, now)
     if event is Event.RETRIED:
         changed.not_before_time.FromDatetime(decision.not_before_time)
     return append(changed, event, now, reason=failure.reason, message=failure.message)
+
+
+def _reasons(job: Job) -> str:
+    """What each attempt failed of (P19)."""
+    failed = [one for one in job.attempts if one.failure.reason]
+    return ", ".join(f"attempt {one.number} {one.failure.reason}" for one in failed)
 
 
 def _retries(spec: JobSpec) -> int:

@@ -6,15 +6,18 @@ Its kind is `toy`, a custom kind. Switch it on in a trainer host with the recipe
 import json
 import os
 import random
+import resource
 import signal
 import threading
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+import psutil
 from google.protobuf import json_format
 from pydantic import BaseModel, ConfigDict, Field
 
+from headway.contract.limits import MIB
 from headway.contract.recipes import (
     AttemptContext,
     CheckpointUnusable,
@@ -26,12 +29,14 @@ from headway.contract.recipes import (
     TransientFailure,
     UserInputFailure,
 )
+from headway.runtime.clock import SystemClock
 from headway.v1.job_specs_pb2 import CustomSpec, JobSpec
 
 TOY_KIND = "toy"
 TOY_RECIPE = "toy=headway.testing.toy_recipe:make_recipe"
 
 _STATE_PATH = "toy.json"
+_PADDING_PATH = "padding.txt"
 _FAILURES: dict[str, type[RecipeFailure]] = {
     "USER_INPUT": UserInputFailure,
     "TRANSIENT": TransientFailure,
@@ -53,7 +58,8 @@ class ToySpec(BaseModel):
     fail_at_step: int = -1
     """Fail before this step, from 0; -1 means never."""
     fail_class: str = "TRANSIENT"
-    """USER_INPUT, TRANSIENT, FATAL; RAISE for an error that the recipe does not know; EXIT and KILL for a crash."""
+    """USER_INPUT, TRANSIENT, FATAL; RAISE for an error that the recipe does not know; EXIT and KILL for a crash; MEMORY
+    for real want of it; HANG for a step without an end."""
     failing_attempts: int = Field(default=1_000_000, ge=0)
     """How many attempts of the job fail, when `failures_dir` counts them."""
     failures_dir: str = ""
@@ -68,6 +74,10 @@ class ToySpec(BaseModel):
     """A file of the test's that this kill leaves behind; where it is, there is no second."""
     num_bytes: int = Field(default=0, ge=0, le=1_000_000_000)
     """Size of a further file in the bundle."""
+    noise: bool = False
+    """Whether that file is digits drawn by the seed, which no compression halves, instead of zeros."""
+    steps_file: str = ""
+    """A file of the test's to which each step that was taken adds a line `attempt step nanoseconds-since-1970`."""
 
     @classmethod
     def of(cls, spec: JobSpec) -> Self:
@@ -152,6 +162,7 @@ class ToyRecipe:
                 _fail(toy)
             pause.wait(toy.step_seconds)
             loss = training.take_step()
+            _count_step(toy, context, step + 1)
             context.progress(
                 Phase.TRAINING, f"step {step + 1}", step=step + 1, total_steps=toy.num_steps, loss=loss, best_loss=loss
             )
@@ -160,10 +171,16 @@ class ToyRecipe:
         result = {"loss": loss, "seed": toy.seed, "luck": training.luck}
         (context.bundle_dir / "toy.json").write_text(json.dumps(result), encoding="utf-8")
         if toy.num_bytes:
-            (context.bundle_dir / "weights.bin").write_bytes(bytes(toy.num_bytes))
+            (context.bundle_dir / _PADDING_PATH).write_text(_content(toy), encoding="ascii")
         return RecipeResult(
             task="toy", metrics={"loss": loss}, headline_metric="loss", headline_value=loss, num_steps=toy.num_steps
         )
+
+
+def _content(toy: ToySpec) -> str:
+    if not toy.noise:
+        return "0" * toy.num_bytes
+    return random.Random(toy.seed).randbytes(toy.num_bytes // 2 + 1).hex()[: toy.num_bytes]
 
 
 def _is_to_fail(toy: ToySpec) -> bool:
@@ -177,14 +194,37 @@ def _is_to_fail(toy: ToySpec) -> bool:
     return True
 
 
+def _count_step(toy: ToySpec, context: AttemptContext, step: int) -> None:
+    """One write a step, so that what a kill leaves is whole."""
+    if not toy.steps_file:
+        return
+    # The executor names an attempt's folder after it; a recipe is told its attempt by nothing else.
+    attempt = context.bundle_dir.parent.name.rpartition("~")[2]
+    with Path(toy.steps_file).open("a", encoding="ascii") as file:
+        file.write(f"{attempt} {step} {SystemClock().now().timestamp() * 1e9:.0f}\n")
+
+
 def _fail(toy: ToySpec) -> None:
     if toy.fail_class == "EXIT":
         os._exit(7)
     if toy.fail_class == "KILL":
         os.kill(os.getpid(), signal.SIGKILL)
+    if toy.fail_class == "MEMORY":
+        _use_up_memory()
+    if toy.fail_class == "HANG":
+        threading.Event().wait()
     if toy.fail_class in _FAILURES:
         raise _FAILURES[toy.fail_class]("TOY_FAILURE", "the toy fails as it was told")
     raise RuntimeError("the toy raises as it was told")
+
+
+def _use_up_memory() -> None:
+    """Ask for more than this process may have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 256 * MIB, hard))
+    held: list[bytearray] = []
+    while True:
+        held.append(bytearray(64 * MIB))
 
 
 def make_recipe() -> ToyRecipe:

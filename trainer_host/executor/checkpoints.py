@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from headway.contract.recipes import CheckpointUnusable, Resumable
 from headway.runtime.clock import Clock
 from headway.runtime.disk import fsync_path
+from headway.runtime.failpoints import failpoints_around
 from headway.v1.job_specs_pb2 import JobSpec
 from trainer_host.checkpoint_files import (
     FORMAT,
@@ -107,14 +108,16 @@ class Checkpoints:
     def _write(self, training: Resumable, step: int, part: Path, final: Path) -> Saved:
         shutil.rmtree(part, ignore_errors=True)
         (part / TRAINING_PATH).mkdir(parents=True)
-        training.save(part / TRAINING_PATH)
+        with failpoints_around("checkpoint.write"):
+            training.save(part / TRAINING_PATH)
         save_random_state(part / RANDOM_STATE_PATH, device=self._settings.device, uses_torch=self._uses_torch)
         header = CheckpointHeader(format=FORMAT, spec_digest=self._order.checkpoints.spec_digest, step=step)
         (part / HEADER_PATH).write_text(header.model_dump_json(), encoding="utf-8")
         artifacts = write_manifest(part, self._order, self._spec, self._settings)
         fsync_tree(part)
         # The last step but for its own fsync: with this name the checkpoint is whole, without it there is none.
-        part.rename(final)
+        with failpoints_around("checkpoint.rename"):
+            part.rename(final)
         fsync_path(final.parent)
         return Saved(folder=str(final), step=step, manifest_digest=artifacts[-1].digest, artifacts=artifacts)
 

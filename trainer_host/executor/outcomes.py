@@ -8,6 +8,7 @@ from headway.contract.limits import LOG_MESSAGE_MAX_CHARACTERS
 from headway.contract.recipes import FailureClass, RecipeFailure, StopRequested
 from headway.runtime.clock import Clock
 from headway.runtime.redaction import Redactor
+from trainer_host.attempt_failure import MEMORY_ADVICE
 from trainer_host.child_messages import Failed, Log, LogLevel, Stopped
 from trainer_host.executor.attempts import Attempt
 from trainer_host.executor.training import Executor, Outcome
@@ -15,6 +16,8 @@ from trainer_host.reports import Report
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _FAULTS_NAMED = 8
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+"""How torch says it on a CPU and in its older releases on a GPU: as a RuntimeError that is told by its text alone."""
 
 
 class OutcomeExecutor:
@@ -65,11 +68,20 @@ def classify(error: Exception) -> tuple[FailureClass, str, str]:
     if isinstance(error, HeadwayError):
         faults = "; ".join(str(violation) for violation in error.violations[:_FAULTS_NAMED])
         return FailureClass.USER_INPUT, error.reason, faults or error.message
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return FailureClass.TRANSIENT, "OUT_OF_MEMORY", "the training process ran out of memory"
+    if is_out_of_memory(error):
+        return FailureClass.TRANSIENT, "OUT_OF_MEMORY", f"the training process ran out of memory; {MEMORY_ADVICE}"
     if isinstance(error, OSError):
         if error.errno in _DISK_FULL:
             return FailureClass.TRANSIENT, "DISK_FULL", "the host's disk is full"
         return FailureClass.TRANSIENT, "IO_ERROR", f"reading or writing on the host failed: {error.strerror or 'I/O'}"
     name = type(error).__name__
     return FailureClass.FATAL, "INTERNAL", f"the recipe raised {name}; the log of the job says where"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, by whatever name the libraries call it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)

@@ -5,9 +5,10 @@ from datetime import datetime
 from headway.cli.view.output import Column, View
 from headway.cli.view.words import age, between, clock_time, duration_text, local_time, number_text, span
 from headway.contract.modes import mode_name
+from headway.contract.priority import base_priority
 from headway.contract.states import state_name
 from headway.v1.job_specs_pb2 import JobSpec
-from headway.v1.jobs_pb2 import AttemptPhase, FailureClass, Job, JobState, Transition
+from headway.v1.jobs_pb2 import Attempt, AttemptOutcome, AttemptPhase, FailureClass, Job, JobState, Transition
 
 _STATE_STYLES = {
     "QUEUED": "cyan",
@@ -79,17 +80,21 @@ def job_rows(job: Job) -> list[tuple[str, str]]:
         ("data", _data(job.spec)),
         ("mode", " ".join(filter(None, (mode_name(job.mode), job.fallback_reason and f"({job.fallback_reason})")))),
         ("host", job.host),
+        ("priority", str(base_priority(job)) if base_priority(job) else ""),
         ("attempt", str(job.attempt) if job.attempt else ""),
         ("failure", failure_text(job)),
         ("created", local_time(job.create_time)),
         ("started", local_time(job.start_time)),
         ("ended", local_time(job.end_time)),
         ("took", between(job.start_time, job.end_time)),
-        ("checkpoint", f"step {job.checkpoint.step}" if job.HasField("checkpoint") else ""),
+        ("at work", _at_work(job)),
+        ("stopped at", f"step {job.cancelled_at_step}" if job.HasField("cancelled_at_step") else ""),
+        (_checkpoint_word(job), f"step {job.checkpoint.step}" if job.HasField("checkpoint") else ""),
         ("model", job.result.model_version),
         *result_rows(job),
         ("user", job.user_id),
         ("tags", ", ".join(job.spec.tags)),
+        ("attempts", "\n".join(attempt_line(one) for one in job.attempts)),
         ("history", "\n".join(transition_line(one) for one in job.transitions)),
     ]
 
@@ -107,6 +112,22 @@ def failure_text(job: Job) -> str:
         return ""
     blame = FailureClass.Name(job.failure.failure_class).removeprefix("FAILURE_CLASS_")
     return f"{job.failure.reason} ({blame}): {job.failure.message}"
+
+
+def attempt_line(attempt: Attempt) -> str:
+    """One attempt, and why it ended: `2  on local, 14:05:09 to 14:06:10  LOST  HOST_LOST - it was not heard of`.
+
+    The history forgets the oldest transitions of a long job, most of them checkpoints; attempts it keeps.
+    """
+    outcome = AttemptOutcome.Name(attempt.outcome).removeprefix("ATTEMPT_OUTCOME_")
+    is_over = attempt.HasField("end_time")
+    end = f" to {clock_time(attempt.end_time)}" if is_over else ""
+    words = [
+        f"on {attempt.host.removeprefix('hosts/')}, {clock_time(attempt.start_time)}{end}",
+        outcome if is_over else "runs",
+        " - ".join(filter(None, (attempt.failure.reason, attempt.failure.message))),
+    ]
+    return f"{attempt.number}  {'  '.join(filter(None, words))}"
 
 
 def transition_line(transition: Transition) -> str:
@@ -141,6 +162,18 @@ def eta_text(job: Job) -> str:
     """Expected time to the end; empty where not known."""
     eta = job.progress.eta
     return span(eta.seconds + eta.nanos / 1e9) if job.progress.HasField("eta") else ""
+
+
+def _checkpoint_word(job: Job) -> str:
+    return "partial model" if job.state == JobState.JOB_STATE_CANCELLED else "checkpoint"
+
+
+def _at_work(job: Job) -> str:
+    """How long its hosts have worked on it, and how long they may."""
+    if not job.HasField("runtime"):
+        return ""
+    limit = duration_text(job.spec.policies.max_runtime)
+    return duration_text(job.runtime) + (f" of {limit}" if limit else "")
 
 
 def _data(spec: JobSpec) -> str:

@@ -154,6 +154,14 @@ class TooManyWatches(HeadwayError):
     retryable = True
 
 
+class TooManyCalls(HeadwayError):
+    """The service has as many calls in flight as it may; this one was not begun."""
+
+    reason = "TOO_MANY_CALLS"
+    code = Code.RESOURCE_EXHAUSTED
+    retryable = True
+
+
 class TooManyMessages(HeadwayError):
     """A stream sends messages faster than its limit."""
 
@@ -190,6 +198,14 @@ class ServiceUnavailable(HeadwayError):
     """A service that this call needs does not answer."""
 
     reason = "SERVICE_UNAVAILABLE"
+    code = Code.UNAVAILABLE
+    retryable = True
+
+
+class NotLeader(HeadwayError):
+    """This scheduler is a standby: another one decides, or will in a moment."""
+
+    reason = "NOT_LEADER"
     code = Code.UNAVAILABLE
     retryable = True
 

@@ -24,6 +24,7 @@ from headway.v1.jobs_service_pb2 import (
     ListJobsResponse,
     PauseJobRequest,
     ResumeJobRequest,
+    SetJobPriorityRequest,
     TailLogsRequest,
     TailLogsResponse,
     WatchJobRequest,
@@ -100,6 +101,9 @@ class ScriptedJobs(JobServiceServicer):
         raise NotImplementedError
 
     async def ResumeJob(self, request: ResumeJobRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
+        raise NotImplementedError
+
+    async def SetJobPriority(self, request: SetJobPriorityRequest, context: object) -> Job:  # noqa: N802 - gRPC's name
         raise NotImplementedError
 
     async def ExplainJob(self, request: ExplainJobRequest, context: object) -> ExplainJobResponse:  # noqa: N802 - gRPC's name

@@ -15,7 +15,6 @@ from headway.contract.events import (
     transition_number,
 )
 from headway.contract.host_facts import HostFacts
-from headway.contract.limits import TRANSITIONS_KEPT
 from headway.contract.times import timestamp
 from headway.contract.transitions import (
     Submission,
@@ -108,11 +107,20 @@ def test_each_event_names_the_one_before_it() -> None:
 
 def test_the_event_before_the_oldest_kept_transition_is_as_good_as_known() -> None:
     record = a_running()
-    for _ in range(TRANSITIONS_KEPT):
-        record = commit_checkpoint(record, host="hosts/a", checkpoint=Checkpoint(attempt=1), now=NOW)
+    del record.job.transitions[0]
     first = json.loads(events_of(record.job)[0].body)["data"]
-    assert first["sequence"] == 3
-    assert first["previous_sequence"] == 2
+    assert first["sequence"] == 2
+    assert first["previous_sequence"] == 1
+
+
+def test_the_event_before_is_the_one_that_the_publisher_has_published() -> None:
+    """P25: of checkpoints that were let go of, some are out and some are not; the history cannot know."""
+    record = a_running()
+    for _ in range(2):
+        record = commit_checkpoint(record, host="hosts/a", checkpoint=Checkpoint(attempt=1), now=NOW)
+    event = job_event(record.job, record.job.transitions[-1], previous=2)
+    assert event is not None
+    assert json.loads(event.body)["data"]["previous_sequence"] == 2
 
 
 def test_names_and_errors_are_cleaned() -> None:

@@ -55,6 +55,7 @@ def test_wishes_are_the_only_events_that_nobody_outside_hears() -> None:
         Event.PAUSE_REQUESTED,
         Event.RESUME_REQUESTED,
         Event.CANCEL_REQUESTED,
+        Event.PRIORITY_CHANGED,
     }
 
 

@@ -96,12 +96,13 @@ async def test_a_failed_job_is_explained_by_its_failure(
     failure = Failure(failure_class=FAILURE_CLASS_FATAL, reason="DIVERGED", message="the loss is not finite")
     bucket.change(lambda record: fail_attempt(record, attempt=1, failure=failure, now=NOW))
     found = await explained(bucket, projection, clock, FakeScheduler())
-    assert found.summary == "FAILED; DIVERGED: the loss is not finite"
+    assert found.summary.startswith("FAILED: DIVERGED: the loss is not finite")
 
 
 async def test_a_running_job_names_its_host(bucket: Bucket, projection: Projection, clock: ManualClock) -> None:
     bucket.claim()
-    assert (await explained(bucket, projection, clock, FakeScheduler())).summary == "RUNNING; attempt 1 on hosts/local"
+    found = await explained(bucket, projection, clock, FakeScheduler())
+    assert found.summary == "RUNNING: attempt 1 is held by hosts/local in mode local"
 
 
 async def test_a_paused_job_says_who_it_waits_for(bucket: Bucket, projection: Projection, clock: ManualClock) -> None:

@@ -70,4 +70,4 @@ def test_it_hears_the_wish_to_stop_unless_it_is_deaf(tmp_path: Path) -> None:
 
 def test_it_writes_as_many_bytes_as_it_is_told(tmp_path: Path) -> None:
     make_recipe().train(context_of(ToySpec(num_bytes=1234), tmp_path))
-    assert (tmp_path / "weights.bin").stat().st_size == 1234
+    assert (tmp_path / "padding.txt").stat().st_size == 1234

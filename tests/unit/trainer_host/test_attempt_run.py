@@ -346,6 +346,24 @@ async def test_a_full_disk_is_waited_out_while_the_gateway_is_away(
     assert (await world.report_when_over(AttemptKey.of(order))).outcome == ATTEMPT_OUTCOME_SUCCEEDED
 
 
+async def test_a_result_for_which_there_is_no_room_waits_and_is_told_of(
+    world: World, order: AttemptOrder, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F24, P11: not even a folder can be made for it; it is not trained again."""
+    key = AttemptKey.of(order)
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer_host.outbox.make_folder", full_disk)
+        await finish(await begun(world, order))
+
+        def is_told() -> bool:
+            return any("waits for this host's disk" in line.message for line in gateway.lines.get(key, {}).values())
+
+        await eventually(is_told)
+        assert "CommitResult" not in gateway.calls
+    assert (await world.report_when_over(key)).outcome == ATTEMPT_OUTCOME_SUCCEEDED
+    assert len(gateway.commits) == 1
+
+
 async def test_a_cancellation_ends_the_wait_for_a_full_disk(
     world: World, order: AttemptOrder, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:

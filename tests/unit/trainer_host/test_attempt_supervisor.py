@@ -123,8 +123,8 @@ async def test_an_order_with_a_name_that_is_none_harms_nobody(world: World) -> N
     assert [report.job for report in world.table.reports()] == [good.job]
 
 
-async def test_a_draining_host_stops_what_trains_and_takes_nothing_new(world: World) -> None:
-    order = toy_order()
+async def test_a_draining_host_stops_what_trains_and_says_that_it_takes_nothing_new(world: World) -> None:
+    order, late = toy_order(), toy_order()
     key = AttemptKey.of(order)
     world.apply(run=(order,))
     child = await world.child_of(key)
@@ -132,10 +132,14 @@ async def test_a_draining_host_stops_what_trains_and_takes_nothing_new(world: Wo
     async with asyncio.TaskGroup() as group:
         group.create_task(world.supervisor.drain(2))
         await asyncio.sleep(0)
-        world.apply(run=(toy_order(),))
+        world.apply(run=(late,))
+        world.apply(run=(late,))
     report = await world.report_when_over(key)
     assert (report.outcome, report.failure.reason, report.step) == (ATTEMPT_OUTCOME_LOST, "HOST_STOPPED", 3)
-    assert len(world.table.reports()) == 1
+    refused = world.table.get(AttemptKey.of(late))
+    assert refused is not None
+    assert (refused.outcome, refused.failure.reason, refused.step) == (ATTEMPT_OUTCOME_LOST, "HOST_DRAINING", 0)
+    assert len(world.table.reports()) == 2
 
 
 async def test_a_drain_ends_in_time_when_an_attempt_does_not(tmp_path: Path, channel: grpc.aio.Channel) -> None:
@@ -158,6 +162,7 @@ async def test_what_an_earlier_start_left_in_the_outbox_is_delivered(
         first.apply(run=(order,))
         await finish(await first.child_of(key))
         await eventually(lambda: "CommitResult" in gateway.calls)
+        await eventually(lambda: first.outbox.entries() != [])
     assert gateway.commits == []
     gateway.committing.open()
     async with a_world(tmp_path, channel) as second:
@@ -177,6 +182,8 @@ async def test_a_cancellation_reaches_a_result_that_an_earlier_start_left(
         first.apply(run=(order,))
         await finish(await first.child_of(key))
         await eventually(lambda: "CommitResult" in gateway.calls)
+        # It is sealed beside the delivery, and only then outlives this start.
+        await eventually(lambda: first.outbox.entries() != [])
     async with a_world(tmp_path, channel) as second:
         second.apply(stop=(AttemptStop(job=key.job, attempt=1, reason=AttemptStop.REASON_CANCEL),))
         assert (await second.report_when_over(key)).outcome == ATTEMPT_OUTCOME_CANCELLED

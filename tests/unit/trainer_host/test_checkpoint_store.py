@@ -54,6 +54,21 @@ def test_what_a_crash_left_half_written_is_swept_and_never_offered(tmp_path: Pat
     assert made.exists()
 
 
+def test_what_a_killed_child_was_writing_is_swept_without_waiting_for_the_next_start(tmp_path: Path) -> None:
+    """F20: a stale attempt is killed in the middle of a save. What another attempt saves or fetches stays."""
+    store, key = a_store(tmp_path), a_key()
+    folder = store.folder_of(key)
+    mine, others, fetched = (
+        folder / f"{PART_PREFIX}{name}" for name in (name_of(5, 1), name_of(6, 2), f"fetched-{name_of(5, 1)}")
+    )
+    for part in (mine, others, fetched):
+        part.mkdir()
+    store.sweep(key)
+    assert [part.exists() for part in (mine, others, fetched)] == [False, True, True]
+    store.remove(key)
+    store.sweep(key)
+
+
 def test_jobs_that_never_come_back_do_not_fill_the_disk(tmp_path: Path) -> None:
     """The longest unused go first; at a start, and whenever another job comes."""
     store = a_store(tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from headway.v1.jobs_pb2 import FAILURE_CLASS_TRANSIENT
-from trainer_host.child_death import failure_of_death, num_oom_kills
+from trainer_host.child_death import failure_of_death, num_oom_kills, stalled
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ def test_a_death_without_a_word_is_transient_and_says_how(
     error = failure_of_death(returncode, num_oom_kills=oom_kills, step=5)
     assert (error.failure.failure_class, error.failure.reason, error.step) == (FAILURE_CLASS_TRANSIENT, reason, 5)
     assert words in error.failure.message
+
+
+def test_a_stall_is_transient_and_says_what_to_raise() -> None:
+    """F27."""
+    error = stalled(600.0, step=5)
+    assert (error.failure.failure_class, error.failure.reason) == (FAILURE_CLASS_TRANSIENT, "PROGRESS_STALLED")
+    assert "no further step in 600 s" in error.failure.message
+    assert "timeout_per_step" in error.failure.message
 
 
 def test_kills_for_memory_are_read_from_the_kernel(tmp_path: Path) -> None:

@@ -75,6 +75,8 @@ def test_every_file_and_folder_is_on_the_disk_before_the_result_has_its_name(
         "fsync bundle",
         "fsync .commit.pb.part",
         f"fsync {key.file_name}",
+        # Of the folder's own name.
+        "fsync results",
     }
     order = [events.index(f"fsync {name}") for name in ("model.safetensors", "deep", "bundle", key.file_name)]
     assert order == sorted(order)

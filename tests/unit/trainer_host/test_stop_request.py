@@ -39,6 +39,7 @@ def test_each_reason_has_its_outcome() -> None:
         StopReason.STALE: ATTEMPT_OUTCOME_LOST,
         StopReason.HOST_STOPPED: ATTEMPT_OUTCOME_LOST,
         StopReason.ORPHANED: ATTEMPT_OUTCOME_LOST,
+        StopReason.MAX_RUNTIME: ATTEMPT_OUTCOME_PAUSED,
     }
 
 

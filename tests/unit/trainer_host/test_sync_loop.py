@@ -6,30 +6,35 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from headway.contract.errors import HostIdInUse
-from headway.runtime.channel import open_channel
+from headway.contract.errors import HostIdInUse, NotLeader
+from headway.runtime.channel import ChannelOptions
 from headway.runtime.clock import SystemClock
+from headway.runtime.grpc_server import GrpcServer
+from headway.runtime.leader_finder import leader_finder
 from headway.testing.eventually import eventually
 from headway.testing.ports import free_port
+from headway.v1 import scheduler_service_pb2
 from headway.v1.hosts_pb2 import Host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import ATTEMPT_OUTCOME_LOST, ATTEMPT_PHASE_EVALUATING
-from headway.v1.scheduler_service_pb2_grpc import SchedulerServiceStub
-from tests.contract.fake_scheduler import FakeScheduler, serving_scheduler
+from headway.v1.scheduler_service_pb2_grpc import add_SchedulerServiceServicer_to_server
+from tests.contract.fake_scheduler import FakeScheduler, open_server, serving_scheduler
 from tests.contract.host_process import toy_order
 from tests.unit.trainer_host.world import QUICK, World, a_world, finish
 from trainer_host.attempt_key import AttemptKey
 from trainer_host.child_messages import Progress, Stop
 from trainer_host.sync_loop import SyncLoop, SyncOptions
 
+SERVICE = "headway.v1.SchedulerService"
 HOST = Host(name="hosts/h", boot_id="b", mode=EXECUTION_MODE_LOCAL, num_slots=1, num_cpu_cores=1, memory_mib=1000)
 
 
 @asynccontextmanager
-async def synchronizing(world: World, address: str, *, orphan_limit_seconds: float = 60.0) -> AsyncIterator[SyncLoop]:
-    async with open_channel(address, api_key="k") as channel:
+async def synchronizing(world: World, addresses: str, *, orphan_limit_seconds: float = 60.0) -> AsyncIterator[SyncLoop]:
+    finding = leader_finder(addresses.split(","), SERVICE, api_key="k", options=ChannelOptions())
+    async with finding as schedulers:
         sync = SyncLoop(
-            SchedulerServiceStub(channel),
+            schedulers,
             world.supervisor,
             lambda: HOST,
             SystemClock(),
@@ -111,6 +116,41 @@ async def test_a_scheduler_that_restarts_under_a_live_host_is_called_again(
             fresh = FakeScheduler(beat_seconds=0.1)
             async with serving_scheduler(fresh, port):
                 await heard(fresh, 2)
+
+
+@asynccontextmanager
+async def one_of_two(scheduler: FakeScheduler, *, leads: bool) -> AsyncIterator[GrpcServer]:
+    server = open_server()
+    descriptor = scheduler_service_pb2.DESCRIPTOR.services_by_name["SchedulerService"]
+    server.add(add_SchedulerServiceServicer_to_server, scheduler, descriptor)
+    async with server:
+        await server.set_serving(SERVICE, is_serving=leads)
+        yield server
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+async def test_of_two_schedulers_the_one_that_leads_is_called_and_then_its_successor(
+    world: World, *, is_frozen: bool
+) -> None:
+    """F14, F15: whether the first one ends the call or says nothing any more; training goes on."""
+    first, second = FakeScheduler(beat_seconds=0.1), FakeScheduler(beat_seconds=0.1)
+    async with (
+        one_of_two(first, leads=False) as one,
+        one_of_two(second, leads=True) as other,
+        synchronizing(world, f"{one.address},{other.address}"),
+    ):
+        key = second.order(toy_order())
+        child = await world.child_of(key)
+        assert first.messages == []
+
+        await one.set_serving(SERVICE, is_serving=True)
+        await other.set_serving(SERVICE, is_serving=False)
+        second.is_silent = is_frozen
+        if not is_frozen:
+            second.refusals = [NotLeader("another one leads") for _ in range(100)]
+            second.hang_up()
+        await eventually(lambda: first.report(key), timeout_seconds=20)
+        assert child.returncode is None
 
 
 async def test_a_connection_on_which_no_answer_comes_is_given_up(world: World, scheduler: FakeScheduler) -> None:

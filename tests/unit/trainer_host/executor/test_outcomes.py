@@ -33,6 +33,13 @@ class OutOfMemoryError(RuntimeError):
         (FatalFailure("DIVERGED", "x"), FailureClass.FATAL, "DIVERGED"),
         (OutOfRange("x"), FailureClass.USER_INPUT, "OUT_OF_RANGE"),
         (MemoryError(), FailureClass.TRANSIENT, "OUT_OF_MEMORY"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            FailureClass.TRANSIENT,
+            "OUT_OF_MEMORY",
+        ),
+        (RuntimeError("CUDA error: out of memory"), FailureClass.TRANSIENT, "OUT_OF_MEMORY"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), FailureClass.TRANSIENT, "OUT_OF_MEMORY"),
         (OutOfMemoryError(), FailureClass.TRANSIENT, "OUT_OF_MEMORY"),
         (OSError(errno.ENOSPC, "No space left on device"), FailureClass.TRANSIENT, "DISK_FULL"),
         (OSError(errno.EIO, "Input/output error"), FailureClass.TRANSIENT, "IO_ERROR"),
