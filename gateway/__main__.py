@@ -1,7 +1,9 @@
-"""Starts the gateway: `python -m gateway`."""
+"""Starts the gateway: `python -m gateway`. With arguments, one of its other roles: see `gateway.recovery.command`."""
 
+import asyncio
 import sys
 
+from gateway.recovery.command import UnknownRole, run_role
 from gateway.settings import GatewaySettings
 from gateway.wiring import run_gateway
 from headway.runtime.logs import configure_logging
@@ -14,7 +16,16 @@ def main() -> int:
     configure_logging(
         "gateway", level=settings.log_level, roots={"<home>": settings.home, "<data>": settings.data_path}
     )
-    return run_service(lambda: run_gateway(settings))
+    arguments = sys.argv[1:]
+    if not arguments:
+        return run_service(lambda: run_gateway(settings))
+    try:
+        return asyncio.run(run_role(settings, arguments))
+    except UnknownRole as error:
+        sys.stderr.write(f"usage: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

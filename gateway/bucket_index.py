@@ -1,13 +1,16 @@
 """An in-memory view of one small bucket, so that lists never walk over keys of the store."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from gateway.store_guard import UNGUARDED, Guard
 from headway.contract.errors import StoreUnavailable
 from headway.contract.subjects import BucketSpec
 from headway.runtime.bus import Bus
+from headway.runtime.bus_errors import StreamMissing
 from headway.runtime.clock import Clock
 from headway.runtime.feeds import LAST_PER_SUBJECT, StreamReplaced
 from headway.runtime.feeds import Message as FeedMessage
@@ -19,12 +22,35 @@ M = TypeVar("M", bound=Message)
 _log = get_logger(__name__)
 _READY_SECONDS = 5.0
 
+SecondCopy = Callable[[], Awaitable[list[tuple[str, int, bytes]]]]
+"""Tells key, revision and bytes of every record, as they were last seen."""
+
 
 class BucketIndex(Generic[M]):
     """The newest revision of every record whose key is `project/resource`; longer keys are left out."""
 
-    def __init__(self, bus: Bus, bucket: BucketSpec, message_type: type[M], clock: Clock) -> None:
-        """Args: bus, bucket: what to follow. message_type: of its values. clock: bounds the wait for the first look."""
+    def __init__(
+        self,
+        bus: Bus,
+        bucket: BucketSpec,
+        message_type: type[M],
+        clock: Clock,
+        *,
+        guard: Guard = UNGUARDED,
+        copy: SecondCopy | None = None,
+    ) -> None:
+        """Begin empty.
+
+        Args:
+            bus: has the bucket.
+            bucket: what to follow.
+            message_type: of its values.
+            clock: bounds the wait for the first look.
+            guard: knows whether the bucket is lost.
+            copy: what to show while it is.
+        """
+        self._guard = guard
+        self._copy = copy
         self._bus = bus
         self._bucket = bucket
         self._type = message_type
@@ -33,19 +59,32 @@ class BucketIndex(Generic[M]):
         self._ready = asyncio.Event()
 
     async def run(self) -> None:
-        """Follow the bucket for ever; begin anew when it was made anew."""
-        while True:
+        """Follow the bucket for ever; begin anew when it was made anew, unless a second copy tells what it held."""
+        while not self._guard.is_lost:
             try:
-                async with self._bus.feed(self._bucket, start=LAST_PER_SUBJECT) as feed:
-                    if feed.is_caught_up:
-                        self._ready.set()
-                    async for message in feed:
-                        self._take(message)
-                        if feed.is_caught_up:
-                            self._ready.set()
+                await self._follow()
             except StreamReplaced:
-                _log.error("a bucket was made anew; its index begins anew", bucket=self._bucket.name)
-                self._projects.clear()
+                self._guard.declare(f"the bucket {self._bucket.name} was made anew, or is an old copy")
+                if not self._guard.is_lost:
+                    _log.error("a bucket was made anew; its index begins anew", bucket=self._bucket.name)
+                    self._projects.clear()
+            except StreamMissing:
+                if not await self._guard.look():
+                    raise
+        for key, revision, data in await self._copy() if self._copy is not None else ():
+            if len(split_key(key)) == 2:
+                self.note(key, self._type.FromString(data), revision)
+        self._ready.set()
+        await asyncio.Event().wait()
+
+    async def _follow(self) -> None:
+        async with self._bus.feed(self._bucket, start=LAST_PER_SUBJECT) as feed:
+            if feed.is_caught_up:
+                self._ready.set()
+            async for message in feed:
+                self._take(message)
+                if feed.is_caught_up:
+                    self._ready.set()
 
     def note(self, key: str, value: M, revision: int) -> None:
         """Show a write of this gateway at once, before the feed tells of it."""

@@ -1,18 +1,21 @@
 """The platform's default execution mode: kept in the bucket `settings`, changed at run time."""
 
+import asyncio
 from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
 from gateway.job_view import etag_of
+from gateway.store_guard import UNGUARDED, Guard
 from headway.contract.errors import EtagMismatch, InvalidArgument, Violation, echo
 from headway.contract.subjects import SETTINGS
 from headway.contract.times import timestamp
 from headway.runtime.bus import Bus
+from headway.runtime.bus_errors import StreamMissing
 from headway.runtime.clock import Clock
 from headway.runtime.feeds import LAST_PER_SUBJECT, Message, StreamReplaced
 from headway.runtime.logs import get_logger
-from headway.runtime.records import Conflict, RecordExists
+from headway.runtime.records import Conflict, RecordExists, Records
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_UNSPECIFIED, ExecutionMode
 from headway.v1.system_service_pb2 import ExecutionConfig
 
@@ -28,16 +31,27 @@ _CHANGEABLE = ("default_mode", "*")
 class ExecutionConfigs:
     """Holds the configuration, follows changes by other gateways, and makes its own."""
 
-    def __init__(self, bus: Bus, start_mode: "ExecutionMode.ValueType", clock: Clock) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        start_mode: "ExecutionMode.ValueType",
+        clock: Clock,
+        *,
+        records: Records[ExecutionConfig] | None = None,
+        guard: Guard = UNGUARDED,
+    ) -> None:
         """Begin with the start-up default.
 
         Args:
             bus: holds the bucket.
             start_mode: used until somebody changes it at run time; TRAINING_DEFAULT_MODE.
             clock: for the time of changes.
+            records: the bucket, where it is not read and written plainly.
+            guard: knows whether the bucket is lost.
         """
+        self._guard = guard
         self._bus = bus
-        self._records = bus.records(SETTINGS, ExecutionConfig)
+        self._records: Records[ExecutionConfig] = records or bus.records(SETTINGS, ExecutionConfig)
         self._clock = clock
         self._start = ExecutionConfig(default_mode=start_mode)
         self._current = self._start
@@ -49,13 +63,19 @@ class ExecutionConfigs:
 
     async def run(self) -> None:
         """Follow the bucket for ever. A loop of the service."""
-        while True:
+        while not self._guard.is_lost:
             try:
                 async with self._bus.feed(SETTINGS, start=LAST_PER_SUBJECT) as feed:
                     async for message in feed:
                         self._take(message)
             except StreamReplaced:
-                self._current, self._revision = self._start, 0
+                self._guard.declare("the bucket settings was made anew, or is an old copy")
+                if not self._guard.is_lost:
+                    self._current, self._revision = self._start, 0
+            except StreamMissing:
+                if not await self._guard.look():
+                    raise
+        await asyncio.Event().wait()
 
     def default_mode(self) -> "ExecutionMode.ValueType":
         """The mode of jobs that name none, as last heard."""

@@ -46,6 +46,7 @@ class HostsView:
                 _log.warning("the hosts bucket was made anew")
                 self._hosts.clear()
                 self._settle()
+                await self._bus.provision([HOSTS], [])
 
     def live(self) -> Sequence[HostFacts]:
         """Facts of the hosts that are up, by name."""

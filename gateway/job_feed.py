@@ -1,15 +1,18 @@
 """Follows the jobs bucket and tells everybody in the gateway who keeps something of it. One consumer a gateway."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
 from gateway.projection.rows import JobSeen
-from gateway.projection.view import Projection
+from gateway.projection.view import AnotherStream, Projection
 from gateway.queue_depth import QueueDepth
+from gateway.store_guard import UNGUARDED, Guard
 from headway.contract.subjects import JOBS
 from headway.runtime.bus import Bus
+from headway.runtime.bus_errors import StreamMissing
 from headway.runtime.feeds import Message, StreamReplaced
 from headway.runtime.logs import get_logger
 from headway.v1.records_pb2 import JobRecord
@@ -31,24 +34,48 @@ class JobListener(Protocol):
 class JobFeed:
     """The loop that follows the bucket."""
 
-    def __init__(self, bus: Bus, projection: Projection, queue: QueueDepth, listeners: Sequence[JobListener]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        projection: Projection,
+        queue: QueueDepth,
+        listeners: Sequence[JobListener],
+        guard: Guard = UNGUARDED,
+    ) -> None:
+        """Name what is told.
+
+        Args:
+            bus: has the bucket.
+            projection: keeps the rows.
+            queue: counts the queued jobs.
+            listeners: hear each revision.
+            guard: hears when the bucket is another one.
+        """
         self._bus = bus
+        self._guard = guard
         self._projection = projection
         self._queue = queue
         self._listeners = (queue, *listeners)
 
     async def run(self) -> None:
-        """Follow for ever; begin anew when the bucket was made anew."""
-        while True:
-            state = await self._bus.stream_state(JOBS)
-            start = await self._projection.begin(state.created)
-            # What was acknowledged before this process began, by whatever gateway, is part of every list.
-            self._projection.note_write(state.last_sequence)
-            self._queue.load(await self._projection.queued())
+        """Follow for ever. When the bucket was made anew, stand still: the rows are the second copy of what it held."""
+        if not self._guard.is_lost:
             try:
-                await self._follow(start, state.last_sequence)
-            except StreamReplaced:
-                _log.error("the jobs bucket was made anew; the projection follows it from its beginning")
+                await self._begin_and_follow()
+            except (AnotherStream, StreamReplaced, StreamMissing):
+                self._guard.declare("the bucket jobs was made anew, or is an old copy")
+        await self._projection.flush()
+        self._projection.stand_still()
+        self._queue.load(await self._projection.queued())
+        await asyncio.Event().wait()
+
+    async def _begin_and_follow(self) -> None:
+        state = await self._bus.stream_state(JOBS)
+        start = await self._projection.begin(state.created)
+        # What was acknowledged before this process began, by whatever gateway, is part of every list.
+        self._projection.note_write(state.last_sequence)
+        self._queue.load(await self._projection.queued())
+        await self._follow(start, state.last_sequence)
 
     async def _follow(self, start: int, last_sequence: int) -> None:
         async with self._bus.feed(JOBS, start=start, gather_seconds=GATHER_SECONDS) as feed:

@@ -1,15 +1,17 @@
 """What the projection keeps of a job's record beside its bytes."""
 
+import zlib
 from dataclasses import dataclass
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from headway.contract.priority import base_priority
 from headway.v1.jobs_pb2 import JobState
 from headway.v1.records_pb2 import JobRecord
 
 TAG_SEPARATOR = "\x1f"
 
-Row = tuple[str, int, str, int, str, str, str, int, str, int, int, int, str, str, bytes]
+Row = tuple[str, int, str, int, str, str, str, int, str, int, int, int, str, str, bytes, int]
 """The columns of table `jobs`, in order."""
 
 
@@ -48,13 +50,19 @@ def row_of(seen: JobSeen, record: JobRecord) -> Row:
         job.spec.display_name,
         job.mode,
         job.host,
-        job.spec.priority,
+        base_priority(job),
         microseconds(job.create_time),
         microseconds(job.end_time),
         _joined(list(job.spec.tags)),
         record.key_id,
         seen.data,
+        checksum(seen.data),
     )
+
+
+def checksum(data: bytes) -> int:
+    """What is kept beside a record's bytes, to tell when the disk has changed them."""
+    return zlib.crc32(data)
 
 
 def project_of(name: str) -> str:

@@ -51,7 +51,7 @@ COMMANDS = (
     Entry(
         "jobs",
         "headway.cli.jobs",
-        "List, read, watch, pause, resume, cancel and explain jobs; read their logs.",
+        "List, read, watch, steer, explain and cancel jobs; read their logs.",
         _WORK,
         is_group=True,
     ),
@@ -65,6 +65,9 @@ COMMANDS = (
     Entry(
         "dm", "headway.cli.dm", "Talk to the Discord bot without Discord: see `headway up --fake-discord`.", _OPERATE
     ),
+    Entry("backup", "headway.cli.backup", "Copy everything into a folder, while headway runs.", _OPERATE),
+    Entry("restore", "headway.cli.restore", "Make a new home from a backup.", _OPERATE),
+    Entry("recover", "headway.cli.recover", "Bring the records back when the JetStream store is lost.", _OPERATE),
     Entry("events", "headway.cli.events", "Follow the events on NATS.", _OPERATE, is_group=True),
     Entry("on", "headway.cli.on", "Run a command for each event, such as a job's end.", _OPERATE),
     Entry("replay", "headway.cli.replay", "Show a job's events again, at the pace they had or faster.", _OPERATE),

@@ -51,6 +51,7 @@ async def check_services(options: GlobalOptions, home: Path) -> AsyncIterator[Ve
             yield away("gateway", f"does not answer at {client.target.address}", _START)
             return
         yield ok("gateway", f"serves at {client.target.address}")
+        yield await _store(client.target.address, options.ca_file or named_file("HEADWAY_CA_FILE"))
         for check in (_access, _hosts):
             try:
                 yield await check(client)
@@ -79,6 +80,12 @@ async def _scheduler(address: str) -> Verdict:
     if await is_serving(address):
         return ok("scheduler", f"serves at {address}")
     return away("scheduler", f"does not answer at {address}", f"{_START}; its log is logs/scheduler.log")
+
+
+async def _store(address: str, ca_file: Path | None) -> Verdict:
+    if await is_serving(address, ca_file, "headway.store"):
+        return ok("store", "holds the records that the gateway knows")
+    return fail("store", "lost: reads go on, every write is refused", "stop headway, then: headway recover")
 
 
 async def _access(client: HeadwayClient) -> Verdict:

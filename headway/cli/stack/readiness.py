@@ -35,8 +35,11 @@ def announced_address(run_file: Path, pid: int) -> str | None:
         return None
 
 
-async def is_serving(address: str, ca_file: Path | None = None) -> bool:
-    """Whether the standard health check of a gRPC server answers SERVING; over TLS with a certificate authority."""
+async def is_serving(address: str, ca_file: Path | None = None, service: str = "") -> bool:
+    """Whether the standard health check of a gRPC server, or of one service of it, answers SERVING.
+
+    Over TLS with a certificate authority.
+    """
     async with open_channel(address, options=ChannelOptions(ca_file=ca_file)) as channel:
         check = channel.unary_unary(
             "/grpc.health.v1.Health/Check",
@@ -44,7 +47,7 @@ async def is_serving(address: str, ca_file: Path | None = None) -> bool:
             response_deserializer=HealthCheckResponse.FromString,
         )
         try:
-            answer = await check(HealthCheckRequest(), timeout=_CHECK_SECONDS)
+            answer = await check(HealthCheckRequest(service=service), timeout=_CHECK_SECONDS)
         except grpc.aio.AioRpcError:
             return False
     return bool(answer.status == HealthCheckResponse.SERVING)

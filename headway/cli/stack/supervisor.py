@@ -10,7 +10,8 @@ from enum import Enum
 from headway.cli.stack.process import ServiceProcess
 from headway.cli.stack.readiness import is_ready
 from headway.cli.stack.restarts import GiveUp, Life, RestartPolicy, decide, describe_exit
-from headway.cli.stack.services import ServicePlan, StackOptions
+from headway.cli.stack.services import NATS, ServicePlan, StackOptions
+from headway.cli.stack.store_watch import StoreWatch
 from headway.runtime.clock import Clock
 
 _STOP_SECONDS_BY_RANK = {0: 6.0, 1: 2.5, 2: 1.0}
@@ -83,6 +84,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for plan in self._plans:
                     group.create_task(self._keep(plan), name=f"keep {plan.name}")
+                group.create_task(self._store_watch().run(self._stopping), name="watch the store")
                 group.create_task(self._end_in_order(), name="end in order")
         finally:
             self._kill_all()
@@ -121,7 +123,11 @@ class Supervisor:
             life = replace(life, start_time=self._clock.monotonic())
             process = await ServiceProcess.start(plan, self._options.home.log_file(plan.name))
             self._processes[plan.name] = process
-            self._write_run_file()
+            try:
+                self._write_run_file()
+            except OSError as error:
+                # A full disk must not end what runs: the file is for those who look at it.
+                self._tell(Notice(plan.name, f"runs, but run.json cannot be written: {error.strerror}"))
             life = replace(life, was_ready=await self._until_ready(plan, process) or life.was_ready)
             exit_code = await process.wait()
             if not self._stopping.is_set():
@@ -142,8 +148,21 @@ class Supervisor:
         return False
 
     async def _is_ready(self, plan: ServicePlan, process: ServiceProcess) -> bool:
-        monitor_url = f"http://127.0.0.1:{self._options.ports.nats_monitor}"
-        return await is_ready(plan, process.pid, run_folder=self._options.home.run, monitor_url=monitor_url)
+        return await is_ready(plan, process.pid, run_folder=self._options.home.run, monitor_url=self._monitor_url)
+
+    @property
+    def _monitor_url(self) -> str:
+        return f"http://127.0.0.1:{self._options.ports.nats_monitor}"
+
+    def _store_watch(self) -> StoreWatch:
+        def restart() -> None:
+            if (process := self._processes.get(NATS)) is not None:
+                process.terminate()
+
+        def tell(text: str) -> None:
+            self._tell(Notice(NATS, text))
+
+        return StoreWatch(self._monitor_url, self._options.home.root / "nats", restart, tell, self._clock)
 
     async def _after_death(self, plan: ServicePlan, life: Life, exit_code: int) -> Life:
         self.conditions[plan.name] = Condition.RESTARTING

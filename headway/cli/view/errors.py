@@ -17,6 +17,7 @@ _HINTS_BY_REASON = {
     "RUNTIME_UNAVAILABLE": "doctor",
     "STORE_UNAVAILABLE": "doctor",
     "NOT_DURABLE": "doctor",
+    "STORE_LOST": "recover   (with headway stopped)",
     "UNKNOWN_DATASET": "datasets list",
     "QUEUE_FULL": "jobs list --filter 'state = QUEUED'",
     "NO_FAKE_DISCORD": "up --fake-discord",

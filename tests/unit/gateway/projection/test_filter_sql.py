@@ -21,7 +21,7 @@ Matches = Callable[[str], list[str]]
 def matches(tmp_path: Path) -> Matches:
     """Display names of the jobs that match: one is queued, one runs on hosts/far, one was cancelled."""
     table = JobTable(tmp_path / "projection.db")
-    table.reset(NOW)
+    table.begin(NOW)
     queued = a_record(a_spec(display_name="iris one", tags=["red", "blue"], priority=5))
     running = a_record(a_spec(display_name="iris two", tags=["redder"]), now=NOW + timedelta(hours=1), user_id="bob")
     running = claim(running, host=a_host(name="hosts/far"), mode=EXECUTION_MODE_HOST, fallback_reason="", now=NOW)

@@ -2,7 +2,7 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway.projection.rows import TAG_SEPARATOR, microseconds, project_of, row_of
+from gateway.projection.rows import TAG_SEPARATOR, checksum, microseconds, project_of, row_of
 from headway.contract.times import timestamp
 from tests.unit.gateway.builders import NOW, PROJECT, a_record, a_spec, seen
 
@@ -12,7 +12,7 @@ def test_a_row_holds_what_lists_ask_for() -> None:
     row = row_of(seen(record, 5), record)
     assert row[1:7] == (5, PROJECT, record.job.state, "tabular_train", "ada", "one")
     assert TAG_SEPARATOR.join(["", "red", "blue", ""]) in row
-    assert row[-1] == record.SerializeToString()
+    assert row[-2:] == (record.SerializeToString(), checksum(record.SerializeToString()))
 
 
 def test_times_are_exact_and_an_unset_one_is_zero() -> None:

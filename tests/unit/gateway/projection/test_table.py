@@ -1,5 +1,6 @@
-"""Rows of the projection: order-free, idempotent, position and rows in one commit; a damaged file is built anew."""
+"""Rows of the projection: order-free, idempotent, with their position in one commit; a damaged file is never thrown away."""
 
+import os
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,10 @@ from gateway.projection.filter_sql import condition_for
 from gateway.projection.order import NEWEST_FIRST, ORDER_FIELDS, Order, parse_order
 from gateway.projection.page_token import Cursor
 from gateway.projection.rows import JobSeen
-from gateway.projection.schema import SCHEMA_VERSION
+from gateway.projection.schema import SCHEMA_VERSION, ProjectionDamaged, set_aside
 from gateway.projection.table import JobTable
 from headway.contract.transitions import claim, request_cancel
+from headway.testing.clock import ManualClock
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.records_pb2 import JobRecord
 from tests.unit.gateway.builders import NOW, PROJECT, a_host, a_record, a_spec, seen
@@ -28,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def table(path: Path) -> JobTable:
     table = JobTable(path)
-    table.reset(NOW)
+    table.begin(NOW)
     return table
 
 
@@ -95,11 +97,16 @@ def test_rows_and_position_are_of_one_commit(table: JobTable) -> None:
     assert table.position() == (NOW, 1)
 
 
-def test_reset_forgets_the_rows_of_another_stream(table: JobTable) -> None:
-    table.apply([seen(a_record(), 1)], 1)
-    table.reset(NOW + timedelta(days=1))
-    assert ids(table) == []
+def test_another_stream_keeps_the_rows_until_it_tells_of_them(table: JobTable) -> None:
+    """What was in the stream before may be nowhere else."""
+    record = a_record()
+    table.apply([seen(record, 6)], 6)
+    table.begin(NOW + timedelta(days=1))
     assert table.position() == (NOW + timedelta(days=1), 0)
+    assert len(ids(table)) == 1
+    table.apply([seen(cancelled(record), 1)], 1)
+    (row,) = table.page(ALL, NEWEST_FIRST, None, 10)
+    assert (row.revision, JobRecord.FromString(row.data)) == (1, cancelled(record))
 
 
 @pytest.mark.parametrize("order_by", ["", "create_time", "priority", "priority desc", "state", "end_time desc"])
@@ -156,7 +163,8 @@ def test_queued_jobs_are_told_with_project_and_key(table: JobTable) -> None:
 def test_the_jobs_ahead_are_those_of_more_priority_and_those_before(table: JobTable) -> None:
     urgent = a_record(a_spec(priority=9), now=NOW + timedelta(hours=1))
     early, mine, late = (a_record(now=NOW + timedelta(minutes=minute)) for minute in (1, 2, 3))
-    table.apply([seen(record, number) for number, record in enumerate([urgent, early, mine, late], 1)], 4)
+    too_late = a_record(a_spec(priority=1), now=NOW + timedelta(minutes=63))
+    table.apply([seen(record, number) for number, record in enumerate([urgent, early, mine, late, too_late], 1)], 5)
     assert table.num_ahead(PROJECT, mine.job.name.rpartition("/")[2]) == 2
 
 
@@ -168,29 +176,87 @@ def test_contains_sees_what_was_applied(table: JobTable) -> None:
     assert table.contains(job_id)
 
 
-@pytest.mark.parametrize("damage", [b"not a database at all", b"SQLite format 3\x00" + b"\xff" * 4096, b""])
-def test_a_damaged_file_is_built_anew_f13(path: Path, damage: bytes) -> None:
+@pytest.mark.parametrize("damage", [b"not a database at all", b"SQLite format 3\x00" + b"\xff" * 4096])
+def test_a_damaged_file_is_refused_and_left_as_it_is_f13(path: Path, damage: bytes) -> None:
     path.write_bytes(damage)
+    with pytest.raises(ProjectionDamaged):
+        JobTable(path)
+    assert path.read_bytes() == damage
+
+
+def test_a_damaged_file_can_be_set_aside_for_another_f13(path: Path, clock: ManualClock) -> None:
+    path.write_bytes(b"not a database at all")
+    aside = set_aside(path, clock)
     table = JobTable(path)
-    assert table.position() == (None, 0)
-    table.reset(NOW)
+    table.begin(NOW)
     table.apply([seen(a_record(), 1)], 1)
     assert len(ids(table)) == 1
+    assert aside.read_bytes() == b"not a database at all"
 
 
-def test_a_flipped_page_is_noticed_and_built_anew_f13(table: JobTable, path: Path) -> None:
+def test_a_flipped_page_is_noticed_f13(table: JobTable, path: Path) -> None:
     table.apply([seen(a_record(), number) for number in range(1, 200)], 200)
     table.close()
     content = bytearray(path.read_bytes())
     content[4096 * 2 : 4096 * 6] = b"\x5a" * (4096 * 4)
     path.write_bytes(content)
-    assert JobTable(path).position() == (None, 0)
+    with pytest.raises(ProjectionDamaged):
+        JobTable(path)
 
 
-def test_a_file_of_another_release_is_built_anew_f13(table: JobTable, path: Path) -> None:
+def test_a_flipped_bit_of_a_record_is_noticed_f13(table: JobTable, path: Path) -> None:
+    """SQLite has no check of its own for what is inside of a cell."""
+    record = a_record(user_id="somebody-with-a-name-of-its-own")
+    table.apply([seen(record, 1)], 1)
+    table.close()
+    content = bytearray(path.read_bytes())
+    # The column comes first; the last occurrence is the one inside of the record's bytes.
+    place = content.rindex(b"somebody-with-a-name-of-its-own")
+    content[place + 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ProjectionDamaged, match="gone bad"):
+        JobTable(path)
+
+
+def test_a_truncated_journal_goes_back_to_the_last_whole_commit_f13(
+    table: JobTable, path: Path, tmp_path: Path
+) -> None:
+    for number in range(1, 50):
+        table.apply([seen(a_record(), number)], number)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    # As a kill leaves it: rows in the journal that are not in the file yet.
+    for suffix in ("", "-wal"):
+        (killed / f"projection.db{suffix}").write_bytes(path.with_name(path.name + suffix).read_bytes())
+    journal = killed / "projection.db-wal"
+    os.truncate(journal, journal.stat().st_size * 2 // 3)
+    found = JobTable(killed / "projection.db")
+    _, last_sequence = found.position()
+    assert 0 < last_sequence < 49
+    assert len(ids(found)) == last_sequence, "rows and position are of one commit"
+
+
+def test_a_file_of_a_newer_release_is_refused_f13(table: JobTable, path: Path) -> None:
     table.apply([seen(a_record(), 1)], 1)
     table.close()
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
-    assert JobTable(path).position() == (None, 0)
+    with pytest.raises(ProjectionDamaged, match="schema version"):
+        JobTable(path)
+
+
+def test_a_file_of_the_release_before_keeps_its_rows(table: JobTable, path: Path) -> None:
+    record = a_record()
+    table.apply([seen(record, 7)], 7)
+    table.close()
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "ALTER TABLE jobs DROP COLUMN checksum; DROP TABLE records; DROP TABLE positions; DROP TABLE store;"
+        "PRAGMA user_version = 2;"
+    )
+    connection.close()
+    brought_up = JobTable(path)
+    assert brought_up.position() == (NOW, 7)
+    (row,) = brought_up.page(ALL, NEWEST_FIRST, None, 10)
+    assert JobRecord.FromString(row.data) == record

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.projection.filter_sql import condition_for
 from gateway.projection.order import NEWEST_FIRST
-from gateway.projection.view import CATCH_UP_SECONDS, Projection
+from gateway.projection.view import CATCH_UP_SECONDS, AnotherStream, Projection
 from headway.contract.errors import StoreUnavailable
 from headway.testing.clock import ManualClock
 from headway.testing.eventually import eventually
@@ -106,12 +106,20 @@ async def test_it_goes_on_where_it_ended(tmp_path: Path, clock: ManualClock) -> 
     await second.aclose()
 
 
-async def test_another_stream_begins_from_nothing(projection: Projection) -> None:
+async def test_another_stream_is_refused_and_the_rows_stay_p3(projection: Projection) -> None:
+    projection.offer(seen(a_record(), 17))
+    await projection.flush()
+    with pytest.raises(AnotherStream):
+        await projection.begin(NOW + timedelta(days=1))
+    projection.stand_still()
+    assert await total(projection) == 1
+
+
+async def test_lists_do_not_wait_for_a_store_that_is_lost_p3(projection: Projection) -> None:
     projection.offer(seen(a_record(), 17))
     projection.note_write(20)
-    await projection.flush()
-    assert await projection.begin(NOW + timedelta(days=1)) == 1
-    assert await total(projection) == 0
+    projection.stand_still()
+    assert await total(projection) == 1
 
 
 async def test_a_page_tells_whether_there_is_more(projection: Projection) -> None:
