@@ -102,7 +102,7 @@ def _check_list(artifacts: Sequence[Artifact]) -> dict[str, Artifact]:
 
 def _check_stored(store: BlobStore, project: str, artifacts: Iterable[Artifact]) -> None:
     for artifact in artifacts:
-        info = store.find(project, artifact.digest)
+        info = store.use(project, artifact.digest)
         if info is None:
             raise BlobMissing(
                 f"{echo(artifact.path)} was not uploaded; send it, then commit again",

@@ -197,7 +197,7 @@ class DatasetStore:
         return copy
 
     def _find_settled(self, project: str, digest: str) -> BlobInfo:
-        info = self._sources.blobs.find(project, digest)
+        info = self._sources.blobs.use(project, digest)
         if info is None:
             raise NotFound(
                 f"no blob with the digest {digest} was uploaded to projects/{project}", metadata={"digest": digest}
