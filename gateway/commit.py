@@ -23,6 +23,7 @@ from headway.contract.errors import OutOfRange, Violation
 from headway.contract.ids import JobName
 from headway.contract.record_changes import check_holder
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoints_around
 from headway.runtime.records import RecordMissing, Records, Stored
 from headway.v1.jobs_pb2 import Bundle, Checkpoint, JobResult, ResultSummary
 from headway.v1.records_pb2 import JobRecord
@@ -83,7 +84,8 @@ class Commits:
         # The cheap look at the fence spares a stale host the wait; the one that counts is in the compare-and-set.
         transitions.commit_result(record, host=claim.host, result=result, now=self._clock.now())
         check_summary(summary)
-        await self._check(claim, record, bundle, is_result=True)
+        with failpoints_around("save.s4"):
+            await self._check(claim, record, bundle, is_result=True)
         if not transitions.missed_scores(record.job.spec, result):
             result.model_version = version_name(record)
         disposition = Disposition.ACCEPTED
@@ -97,7 +99,8 @@ class Commits:
             return transitions.commit_result(current, host=claim.host, result=result, now=self._clock.now())
 
         async def commit() -> Committed:
-            stored = await self._change(claim.job, decide)
+            with failpoints_around("save.s6"):
+                stored = await self._change(claim.job, decide)
             return await self._answer(disposition, stored.value)
 
         return await self._registrations.carry_out(claim.job.project, commit())
@@ -132,7 +135,8 @@ class Commits:
             _check_step(current, claim.attempt, step)
             return changed
 
-        return (await self._change(claim.job, decide)).value.job.checkpoint
+        with failpoints_around("checkpoint.commit"):
+            return (await self._change(claim.job, decide)).value.job.checkpoint
 
     async def _answer(self, disposition: Disposition, record: JobRecord) -> Committed:
         """Only now may the host forget its copy: make sure that the version is there, whoever made the result."""

@@ -1,11 +1,13 @@
 """One job's log file: appends, and reads from any line without reading what comes before. Blocking; one thread a time.
 
-Not fsynced: a power cut may cost the last lines of a log, and lines are numbered so that the gap shows.
+Not fsynced: a power cut may cost the last lines of a log, and lines are numbered so that the gap shows. A full disk
+costs none: lines are kept all together or not at all, and whoever sent them sends them again.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from io import BufferedRandom
 from pathlib import Path
-from typing import BinaryIO
 
 from gateway.log_line import from_json, to_json
 from headway.runtime.logs import get_logger
@@ -42,18 +44,21 @@ class LogFile:
             self._scan()
 
     def append(self, attempt: int, lines: Sequence[LogLine]) -> int:
-        """Keep the lines whose number is new in their attempt; returns how many that were."""
+        """Keep the lines whose number is new in their attempt; returns how many that were.
+
+        Raises:
+            OSError: the disk is full or failing; none of the lines was kept, and they may be sent again.
+        """
         last = self._last_numbers.get(attempt, 0)
         fresh = [line for line in lines if line.number > last]
         if not fresh or self._size_bytes > self._max_bytes:
             return 0
+        texts = self._texts(attempt, fresh)
+        self._write(b"".join(texts))
+        # Only what is in the file counts as known: its sender drops it for good.
         self._last_numbers[attempt] = max(line.number for line in fresh)
-        with self._path.open("ab") as file:
-            for line in fresh:
-                self._write(file, attempt, line)
-                if self._size_bytes > self._max_bytes:
-                    self._write(file, attempt, LogLine(number=line.number, level="warning", message=FULL_MESSAGE))
-                    break
+        for text in texts:
+            self._count(len(text))
         return len(fresh)
 
     def read(self, first_line: int, limit: int) -> tuple[list[LogLine], int]:
@@ -73,10 +78,30 @@ class LogFile:
                     break
         return lines, first + len(lines)
 
-    def _write(self, file: BinaryIO, attempt: int, line: LogLine) -> None:
-        text = to_json(attempt, line).encode("utf-8", "backslashreplace") + b"\n"
-        file.write(text)
-        self._count(len(text))
+    def _texts(self, attempt: int, lines: Sequence[LogLine]) -> list[bytes]:
+        """What is to be appended, up to the bound of the file and a word about it."""
+        texts: list[bytes] = []
+        size_bytes = self._size_bytes
+        for line in lines:
+            texts.append(_text(attempt, line))
+            size_bytes += len(texts[-1])
+            if size_bytes > self._max_bytes:
+                texts.append(_text(attempt, LogLine(number=line.number, level="warning", message=FULL_MESSAGE)))
+                break
+        return texts
+
+    def _write(self, content: bytes) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        except OSError:
+            # Half a line would swallow the next one.
+            os.ftruncate(descriptor, self._size_bytes)
+            raise
+        finally:
+            os.close(descriptor)
 
     def _count(self, size_bytes: int) -> None:
         self._num_lines += 1
@@ -93,7 +118,11 @@ class LogFile:
             file.truncate(self._size_bytes)
 
 
-def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
+def _text(attempt: int, line: LogLine) -> bytes:
+    return to_json(attempt, line).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _whole_lines(file: BufferedRandom) -> Iterator[bytes]:
     for text in file:
         if not text.endswith(b"\n"):
             _log.warning("a torn log line was cut off")

@@ -1,12 +1,13 @@
-"""How many jobs each project and each key has in the queue, to refuse the one too many."""
+"""How many jobs each project and each key has in the queue, to refuse the one too many; and who came last."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from gateway.projection.rows import JobSeen, project_of
 from gateway.projection.table import QueuedRow
 from headway.contract.errors import QueueFull
+from headway.contract.times import moment
 from headway.v1.jobs_pb2 import JOB_STATE_QUEUED
 from headway.v1.records_pb2 import JobRecord
 
@@ -20,12 +21,16 @@ class QueueDepth:
     A job counts from the moment its admission begins, so that calls in flight together cannot pass the limit.
     """
 
+    _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+    _NEXT = timedelta(microseconds=1)
+
     def __init__(self, *, per_project: int, per_key: int) -> None:
         """Args: per_project, per_key: queued jobs allowed."""
         self._per_project = per_project
         self._per_key = per_key
         self._by_project: dict[str, set[str]] = defaultdict(set)
         self._by_key: dict[str, set[str]] = defaultdict(set)
+        self._newest = self._BEFORE_ALL
 
     def load(self, rows: Iterable[QueuedRow]) -> None:
         """Begin with what the projection knows."""
@@ -33,6 +38,7 @@ class QueueDepth:
         self._by_key.clear()
         for row in rows:
             self._add(row.job_id, row.project, row.key_id)
+            self._newest = max(self._newest, datetime.fromtimestamp(row.create_time / 1_000_000, UTC))
 
     def saw(self, seen: JobSeen) -> None:
         """Take note of a revision."""
@@ -48,8 +54,20 @@ class QueueDepth:
         project = project_of(record.job.name)
         if record.job.state == JOB_STATE_QUEUED:
             self._add(job_id, project, record.key_id)
+            self._newest = max(self._newest, moment(record.job.create_time))
         else:
             self.release(job_id, project, record.key_id)
+
+    def place(self, now: datetime) -> datetime:
+        """The time of creation of the next job: `now`, or behind the newest when the wall clock went back since.
+
+        The queue stands in the order of these times, and a clock that is put back lets nobody push in (P22). Where
+        nobody waits there is no order to keep.
+        """
+        if not any(self._by_project.values()):
+            self._newest = self._BEFORE_ALL
+        self._newest = now if now >= self._newest else self._newest + self._NEXT
+        return self._newest
 
     def reserve(self, job_id: str, project: str, key_id: str) -> None:
         """Count a job that is about to be created; `release` it when that fails.

@@ -13,6 +13,7 @@ from headway.contract.ids import ModelVersionName
 from headway.contract.subjects import EVENTS, every_job_event_subject
 from headway.runtime.bus import Bus
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoints_around
 from headway.runtime.feeds import Durable, Message, PoisonMessage, StreamReplaced, handle_each
 from headway.runtime.records import RecordExists, Records
 from headway.v1.models_pb2 import Model, ModelVersion
@@ -79,10 +80,11 @@ class Registrar:
         version = version_of(record)
         name = ModelVersionName.parse(version.name)
         # In full first: a list must never name what cannot be read.
-        with suppress(RecordExists):
+        with failpoints_around("register.create"), suppress(RecordExists):
             await self._models.create(version_key(name), ModelRecord(model=Model(versions=[version])))
         decide = partial(with_listed, version=version, now=self._clock.now())
-        model = await upsert(self._models, self._index, name.model.key, decide, ModelRecord())
+        with failpoints_around("register.list"):
+            model = await upsert(self._models, self._index, name.model.key, decide, ModelRecord())
         listed = find_listed(model, version.name)
         version.number = listed.number if listed is not None else 0
         await self._tell(version)
@@ -96,7 +98,10 @@ class Registrar:
         async with self._telling:
             newest = await self._bus.last_message(EVENTS, event.subject)
             if newest is None or newest.headers.get(_MESSAGE_ID) != event.message_id:
-                await self._bus.publish(event.subject, event.body, message_id=event.message_id, headers=event.headers)
+                with failpoints_around("register.tell"):
+                    await self._bus.publish(
+                        event.subject, event.body, message_id=event.message_id, headers=event.headers
+                    )
 
     async def _repair(self, message: Message) -> None:
         job_id = job_id_of(message.headers.get(_MESSAGE_ID, ""))

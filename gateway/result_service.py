@@ -6,6 +6,7 @@ from types import MappingProxyType
 from gateway.claims import read_claim
 from gateway.commit import Commits, Disposition
 from gateway.telemetry import Telemetry
+from headway.runtime.failpoints import failpoint
 from headway.v1 import results_service_pb2 as messages
 from headway.v1.results_service_pb2_grpc import ResultServiceServicer
 
@@ -30,6 +31,7 @@ class ResultService(ResultServiceServicer):
         """Make a bundle the job's result."""
         claim = read_claim(request.job, request.attempt, request.host)
         committed = await self._commits.commit_result(claim, request.bundle, request.summary)
+        failpoint("save.s7.before")
         return messages.CommitResultResponse(
             disposition=_DISPOSITIONS[committed.disposition], model_version=committed.model_version
         )

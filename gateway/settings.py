@@ -6,6 +6,7 @@ from pydantic import Field
 
 from gateway.blobs.settings import BlobSettings
 from headway.contract.limits import QUEUED_JOBS_PER_PROJECT_MAX, WATCHES_PER_KEY_MAX
+from headway.runtime.address_list import AddressList
 from headway.runtime.settings import ListenAddress, Section, SharedSettings
 
 
@@ -17,6 +18,10 @@ class JobSettings(Section):
 
     queued_per_key: Annotated[int, Field(ge=1, le=1_000_000)] = QUEUED_JOBS_PER_PROJECT_MAX
     """Queued jobs that were submitted with one key. Lower it where several people share a project."""
+
+    min_free_mib: Annotated[int, Field(ge=0)] = 64
+    """New jobs are refused with DISK_FULL when less is free on the gateway's disk, or on that of a nats-server on the
+    same machine. Too low, and jobs that were accepted meet the end of the disk. Less than that of uploads."""
 
     watches_per_key: Annotated[int, Field(ge=1, le=100_000)] = WATCHES_PER_KEY_MAX
     """Watches and followed logs that one key may have open; each costs about 50 KiB."""
@@ -34,11 +39,13 @@ class GatewaySection(Section):
     listen: ListenAddress = ListenAddress("127.0.0.1:7070")
     """host:port of all its services; port 0 for any free one."""
 
-    scheduler_address: str = "127.0.0.1:7071"
-    """host:port of the scheduler, which explains why a job waits."""
+    scheduler_address: AddressList = AddressList("127.0.0.1:7071")
+    """host:port of the scheduler, which explains why a job waits; of every scheduler, with commas between, where
+    several run. Hosts that are enrolled are told the same."""
 
     max_concurrent_calls: Annotated[int, Field(ge=8, le=100_000)] = 2048
-    """Calls in flight, open watches included; more are refused with RESOURCE_EXHAUSTED."""
+    """Calls in flight; more are refused with TOO_MANY_CALLS. Watches and followed logs may take three quarters of it.
+    Too low refuses work, too high lets a flood take memory: about 50 KiB a call."""
 
     jobs: JobSettings = JobSettings()
     """Bounds of the queue and of watches."""

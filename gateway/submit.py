@@ -14,6 +14,7 @@ from headway.contract.errors import HeadwayError, RequestIdReused
 from headway.contract.ids import JobName, ProjectName, job_id_for, new_job_id
 from headway.contract.transitions import Submission, submit
 from headway.runtime.clock import Clock
+from headway.runtime.failpoints import failpoints_around
 from headway.runtime.principal import Principal
 from headway.runtime.records import RecordExists, Stored
 from headway.v1.jobs_pb2 import Admission, Job
@@ -33,6 +34,14 @@ class JobRecords(Protocol):
         ...
 
 
+class ChecksRoom(Protocol):
+    """Knows whether another job may be written."""
+
+    def check(self) -> None:
+        """Return when there is room; raises DiskFull or StoreUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Submitter:
     """Creates jobs.
@@ -44,6 +53,7 @@ class Submitter:
         views: turns records into jobs.
         world: what the validation may look at.
         clock: for the time of admission.
+        room: for the record, on the disks and in the bucket.
     """
 
     records: JobRecords
@@ -52,6 +62,7 @@ class Submitter:
     views: JobViews
     world: World
     clock: Clock
+    room: ChecksRoom
 
     async def create(self, request: CreateJobRequest, principal: Principal) -> Job:
         """Validate, and unless only that was asked for, write the record.
@@ -63,6 +74,7 @@ class Submitter:
             HeadwayError: of the first validation step that fails.
             RequestIdReused: the request_id belongs to another request.
             QueueFull: one queued job too many.
+            DiskFull: no room for the record; nothing was written.
         """
         project = ProjectName.parse(request.parent).project
         request_id = request.request_id
@@ -97,11 +109,13 @@ class Submitter:
 
     async def _admit_and_write(self, draft: Draft) -> Job:
         admission = await admit(draft, self.world)
-        record = submit(_submission(draft, admission), now=draft.now)
+        record = submit(_submission(draft, admission), now=self.queue.place(draft.now))
         key_id = draft.principal.key_id
+        self.room.check()
         self.queue.reserve(draft.job_id, draft.project, key_id)
         try:
-            revision = await self.records.create(draft.job_id, record)
+            with failpoints_around("submit.create"):
+                revision = await self.records.create(draft.job_id, record)
         except BaseException:
             # If the job does exist, its echo on the bucket's stream or the caller counts it again.
             self.queue.release(draft.job_id, draft.project, key_id)

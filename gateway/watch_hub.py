@@ -10,12 +10,16 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gateway.projection.rows import JobSeen
 from headway.contract.errors import ServiceUnavailable, TooManyWatches
 from headway.contract.limits import WATCHES_PER_KEY_MAX
 from headway.v1.jobs_pb2 import Progress
 from headway.v1.records_pb2 import JobRecord
+
+RETRY_AFTER = timedelta(seconds=5)
+"""A watch lasts as long as its job; one of so many may end at any time."""
 
 PROGRESS_KEPT = 10_000
 """Jobs whose newest progress is remembered; the oldest are forgotten first."""
@@ -94,6 +98,7 @@ class WatchHub:
             raise TooManyWatches(
                 f"the key has {self._per_key} watches open, and no more are allowed; end some",
                 metadata={"quota": "watches per key", "subject": key_id, "limit": str(self._per_key)},
+                retry_after=RETRY_AFTER,
             )
         mailbox = Mailbox()
         if self._is_closing:

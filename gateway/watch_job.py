@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from gateway.find_job import FindsJobs, find_job
 from gateway.job_view import JobViews
@@ -15,6 +16,9 @@ from headway.contract.times import timestamp
 from headway.runtime.clock import Clock
 from headway.runtime.principal import Principal
 from headway.v1.jobs_service_pb2 import Heartbeat, JobChange, WatchJobRequest, WatchJobResponse
+
+_COME_BACK_AFTER = timedelta(seconds=1)
+"""Whoever was cut may come back at once; a second keeps one that never reads from costing more than that."""
 
 Write = Callable[[WatchJobResponse], Awaitable[None]]
 
@@ -111,7 +115,8 @@ class _Watch:
         fresh = [transition for transition in revision.record.job.transitions if transition.number > self._told]
         if not fresh:
             return
-        if fresh[0].number != self._told + 1:
+        # What later checkpoints have replaced is let go first, so a gap may be anywhere between.
+        if len(fresh) != fresh[-1].number - self._told:
             raise self._lagged("more happened to the job than its history keeps while the watcher did not read")
         job = self._views.copy_of(revision.record, revision.number)
         for transition in fresh:
@@ -135,4 +140,5 @@ class _Watch:
         return WatchLagged(
             f"{why}; go on from the resume token",
             metadata={"resume_token": self._written_token} if self._written_token else {},
+            retry_after=_COME_BACK_AFTER,
         )

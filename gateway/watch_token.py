@@ -27,16 +27,16 @@ def read_watch_token(token: str, job_id: str, job: Job) -> int:
     """
     number = _number(token, job_id)
     newest = job.transitions[-1].number if job.transitions else 0
-    oldest = job.transitions[0].number if job.transitions else 1
+    num_kept = sum(transition.number > (number or 0) for transition in job.transitions)
     if number is None or number > newest:
         raise ResumeTokenExpired(
             "the resume token is not of this job; watch without one, which begins with a snapshot",
             metadata={"newest_transition": str(newest)},
         )
-    if number < oldest - 1:
+    if num_kept != newest - number:
         raise ResumeTokenExpired(
             "the resume token is older than the history that is kept; watch without one, which begins with a snapshot",
-            metadata={"oldest_transition": str(oldest), "newest_transition": str(newest)},
+            metadata={"newest_transition": str(newest)},
         )
     return number
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 
+from gateway.blob_collector import BlobCollector
 from gateway.blob_service import BlobService
 from gateway.blobs.disk_threads import DiskThreads
 from gateway.blobs.store import BlobStore
 from gateway.blobs.uploads import Uploads
-from gateway.bucket_index import BucketIndex
 from gateway.cached_tables import CachedTables
 from gateway.commit import Commits
 from gateway.data_root import DataRoot
@@ -43,10 +43,13 @@ from gateway.queue_depth import QueueDepth
 from gateway.registrar import Registrar
 from gateway.registrations import Registrations
 from gateway.result_service import ResultService
-from gateway.scheduler_client import SchedulerClient
+from gateway.room import Room
+from gateway.scheduler_client import SCHEDULER_SERVICE, SchedulerClient
 from gateway.settings import GatewaySettings
 from gateway.steering import Steering
-from gateway.store_lock import store_lock
+from gateway.store_access import StoreAccess, open_store
+from gateway.store_health import tell_health
+from gateway.store_lock import refuse_unfinished_restore, store_lock
 from gateway.submission_world import SubmissionWorld
 from gateway.submit import Submitter
 from gateway.system_service import SystemService
@@ -57,12 +60,13 @@ from gateway.watch_hub import WatchHub
 from gateway.watch_job import Watches, WatchTimes
 from headway.contract.access import METHOD_SCOPES
 from headway.contract.modes import parse_mode
-from headway.contract.subjects import BUCKETS, DATASETS, JOBS, KEYS, MODELS, STREAMS
+from headway.contract.subjects import BUCKETS, DATASETS, JOBS, KEYS, MODELS, SETTINGS, STREAMS
 from headway.runtime.bus import Bus
-from headway.runtime.channel import ChannelOptions, open_channel
+from headway.runtime.channel import ChannelOptions
 from headway.runtime.durability import check_durable
 from headway.runtime.grpc_server import GrpcServer, ServerOptions
 from headway.runtime.key_authenticator import KeyAuthenticator
+from headway.runtime.leader_finder import leader_finder
 from headway.runtime.nats_bus import connect
 from headway.runtime.redaction import Redactor
 from headway.runtime.run_file import announced
@@ -80,8 +84,9 @@ from headway.v1.datasets_service_pb2_grpc import add_DatasetServiceServicer_to_s
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO
 from headway.v1.jobs_service_pb2_grpc import add_JobServiceServicer_to_server
 from headway.v1.models_service_pb2_grpc import add_ModelServiceServicer_to_server
-from headway.v1.records_pb2 import DatasetRecord, JobRecord, KeyRecord, ModelRecord
+from headway.v1.records_pb2 import DatasetRecord, KeyRecord, ModelRecord
 from headway.v1.results_service_pb2_grpc import add_ResultServiceServicer_to_server
+from headway.v1.system_service_pb2 import ExecutionConfig
 from headway.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
 
 _Servicer = TypeVar("_Servicer")
@@ -98,44 +103,51 @@ async def serve(service: Service, settings: GatewaySettings) -> int:
     if settings.nats_monitor_url:
         await check_durable(settings.nats_monitor_url)
     await service.enter(store_lock(settings.home / "gateway"))
+    refuse_unfinished_restore(settings.home / "gateway")
     bus = await service.enter(connect(settings.nats_url.get_secret_value(), "gateway", clock=service.clock))
     service.fatal_when(bus.closed, "the connection to nats-server is closed for good")
     await bus.provision(BUCKETS, STREAMS)
-    server = await build_server(service, settings, bus)
+    store = await open_store(bus, settings.home / "gateway", service.clock)
+    await service.enter(aclosing(store.projection))
+    server = await build_server(service, settings, bus, store)
     await service.enter(server)
     await service.enter(announced(settings.home, "gateway", server.address))
     return await service.run()
 
 
-async def build_server(service: Service, settings: GatewaySettings, bus: Bus) -> GrpcServer:
+async def build_server(service: Service, settings: GatewaySettings, bus: Bus, store: StoreAccess) -> GrpcServer:
     """The server with every service of the gateway, and the loops behind them."""
-    keys = bus.records(KEYS, KeyRecord)
+    keys = store.records(KEYS, KeyRecord)
     local_key = ensure_local_key(settings.home)
-    await admit_local_key(keys, local_key, service.clock)
+    if not store.watch.is_lost:
+        await admit_local_key(keys, local_key, service.clock)
     server = GrpcServer(
         settings.gateway.listen,
         authenticator=KeyAuthenticator(keys, service.clock),
         scopes=METHOD_SCOPES,
         options=ServerOptions(
             max_concurrent_calls=settings.gateway.max_concurrent_calls,
+            listening_methods=("/headway.v1.JobService/WatchJob", "/headway.v1.JobService/TailLogs"),
             certificate_file=settings.certificate_file,
             key_file=settings.key_file,
         ),
     )
-    views = await _views(service, settings, bus)
-    parts = _Parts(server, service, settings, bus)
+    views = await _views(service, settings, bus, store)
+    parts = _Parts(server, service, settings, bus, store)
     stock = await _stock(parts)
     tables = _add_datasets(parts, stock)
     _add_models(parts, stock, views)
     _add_system(parts, views)
-    channel = open_channel(
-        settings.gateway.scheduler_address,
+    schedulers = leader_finder(
+        settings.gateway.scheduler_address.each,
+        SCHEDULER_SERVICE,
         api_key=own_key(local_key),
         options=ChannelOptions(ca_file=settings.ca_file),
     )
-    scheduler = await service.enter(channel)
-    jobs = _job_service(service, settings, views, SchedulerClient(scheduler), tables)
+    scheduler = SchedulerClient(await service.enter(schedulers))
+    jobs = _job_service(parts, views, scheduler, tables, await _room(parts))
     parts.add(add_JobServiceServicer_to_server, jobs, jobs_service_pb2.DESCRIPTOR)
+    service.loop("store health", lambda: tell_health(server, store.watch))
     service.on_drain("watches", views.hub.close)
     service.on_drain("calls", server.drain)
     return server
@@ -149,6 +161,7 @@ class _Parts:
     service: Service
     settings: GatewaySettings
     bus: Bus
+    store: StoreAccess
 
     def add(self, add: Callable[[_Servicer, grpc.aio.Server], None], servicer: _Servicer, file: FileDescriptor) -> None:
         """Add the one service of a proto file."""
@@ -173,6 +186,10 @@ async def _stock(parts: _Parts) -> _Stock:
     uploads = Uploads(blobs, threads, parts.service.clock, settings.gateway.blobs)
     parts.add(add_BlobServiceServicer_to_server, BlobService(blobs, uploads, threads), blobs_service_pb2.DESCRIPTOR)
     parts.service.loop("blob sweep", uploads.sweep_loop)
+    collector = BlobCollector(
+        parts.bus, blobs, threads, parts.service.clock, settings.gateway.blobs, parts.store.watch.check_now
+    )
+    parts.service.loop("unused blobs", collector.run)
     return _Stock(blobs, threads)
 
 
@@ -182,8 +199,8 @@ def _add_datasets(parts: _Parts, stock: _Stock) -> CachedTables:
     reader = TableReader(blobs, threads, Prober())
     intake = Intake(blobs, threads, parts.service)
     sources = DatasetSources(blobs, DataRoot(parts.settings.data_path), intake, reader, threads)
-    index = BucketIndex(parts.bus, DATASETS, DatasetRecord, clock)
-    datasets = DatasetStore(parts.bus.records(DATASETS, DatasetRecord), index, sources, clock)
+    index = parts.store.index(DATASETS, DatasetRecord)
+    datasets = DatasetStore(parts.store.records(DATASETS, DatasetRecord), index, sources, clock)
     parts.add(add_DatasetServiceServicer_to_server, DatasetService(datasets, reader), datasets_service_pb2.DESCRIPTOR)
     parts.service.loop("datasets index", index.run)
     return CachedTables(DatasetTables(datasets, reader), index)
@@ -192,8 +209,7 @@ def _add_datasets(parts: _Parts, stock: _Stock) -> CachedTables:
 def _add_models(parts: _Parts, stock: _Stock, views: "_Views") -> None:
     """Results, the models that come of them, and what hosts tell on the way."""
     service, settings, bus = parts.service, parts.settings, parts.bus
-    records = bus.records(MODELS, ModelRecord)
-    index = BucketIndex(bus, MODELS, ModelRecord, service.clock)
+    records, index = parts.store.records(MODELS, ModelRecord), parts.store.index(MODELS, ModelRecord)
     redactor = Redactor({"<home>": settings.home, "<data>": settings.data_path})
     registrar = Registrar(bus, views.jobs, records, index, service.clock, clean=redactor.clean)
     registrations = Registrations(registrar, service)
@@ -212,7 +228,7 @@ def _add_models(parts: _Parts, stock: _Stock, views: "_Views") -> None:
 def _add_system(parts: _Parts, views: "_Views") -> None:
     """The platform's own settings and hosts."""
     enrolment = Enrolment(
-        parts.bus.records(KEYS, KeyRecord),
+        parts.store.records(KEYS, KeyRecord),
         parts.service.clock,
         gateway_address=parts.settings.gateway.listen,
         scheduler_address=parts.settings.gateway.scheduler_address,
@@ -234,47 +250,65 @@ class _Views:
     logs: JobLogs
 
 
-async def _views(service: Service, settings: GatewaySettings, bus: Bus) -> _Views:
+async def _views(service: Service, settings: GatewaySettings, bus: Bus, store: StoreAccess) -> _Views:
     folder, bounds = settings.home / "gateway", settings.gateway.jobs
-    projection = await service.enter(aclosing(Projection(folder / "projection.db", service.clock)))
+    projection, guard = store.projection, store.watch
     start_mode = parse_mode(settings.training_default_mode) or EXECUTION_MODE_AUTO
     views = _Views(
-        jobs=NotedRecords(bus.records(JOBS, JobRecord), projection),
+        jobs=store.jobs,
         projection=projection,
         queue=QueueDepth(per_project=bounds.queued_per_project, per_key=bounds.queued_per_key),
         hub=WatchHub(per_key=bounds.watches_per_key),
         hosts=HostsView(bus),
-        execution=ExecutionConfigs(bus, start_mode, service.clock),
+        execution=ExecutionConfigs(
+            bus, start_mode, service.clock, records=store.records(SETTINGS, ExecutionConfig), guard=guard
+        ),
         logs=await service.enter(aclosing(JobLogs(folder / "logs"))),
     )
     # Lists show what was acknowledged before this process began, also in the moment before its loops run.
-    projection.note_write((await bus.stream_state(JOBS)).last_sequence)
+    if not guard.is_lost:
+        projection.note_write((await bus.stream_state(JOBS)).last_sequence)
     # Admission decides on these from the first call on.
     await views.hosts.prime()
     await views.execution.prime()
-    service.loop("jobs", JobFeed(bus, projection, views.queue, [views.hub]).run)
-    service.loop("projection", projection.write_for_ever)
+    service.loop("jobs", JobFeed(bus, projection, views.queue, [views.hub], guard).run)
+    for name, loop in store.loops().items():
+        service.loop(name, loop)
     service.loop("progress", ProgressFeed(bus, views.hub).run)
     service.loop("hosts", views.hosts.run)
     service.loop("execution config", views.execution.run)
     return views
 
 
+async def _room(parts: _Parts) -> Room:
+    settings = parts.settings
+    room = Room(
+        [settings.home / "gateway"],
+        parts.bus,
+        parts.service.clock,
+        monitor_url=settings.nats_monitor_url,
+        min_free_mib=settings.gateway.jobs.min_free_mib,
+    )
+    await room.prime()
+    parts.service.loop("room", room.watch)
+    return room
+
+
 def _job_service(
-    service: Service, settings: GatewaySettings, views: _Views, scheduler: SchedulerClient, tables: CachedTables
+    parts: _Parts, views: _Views, scheduler: SchedulerClient, tables: CachedTables, room: Room
 ) -> JobService:
-    clock, bounds = service.clock, settings.gateway.jobs
+    clock, bounds = parts.service.clock, parts.settings.gateway.jobs
     shown = JobViews(views.hub, views.hosts, clock)
     times = WatchTimes(heartbeat_seconds=bounds.heartbeat_seconds, write_seconds=bounds.watch_write_seconds)
     world = SubmissionWorld(tables, views.hosts, views.execution)
     return JobService(
         JobParts(
-            submitter=Submitter(views.jobs, views.projection, views.queue, shown, world, clock),
+            submitter=Submitter(views.jobs, views.projection, views.queue, shown, world, clock, room),
             reader=JobReader(views.jobs, shown),
             lister=JobLister(views.projection, shown),
             steering=Steering(views.jobs, shown, clock),
             watches=Watches(views.jobs, views.hub, shown, clock, times),
-            tails=LogTails(views.jobs, views.logs, views.hub, clock),
+            tails=LogTails(views.jobs, views.logs, views.hub, clock, bounds.watch_write_seconds),
             explainer=Explainer(views.jobs, views.projection, views.hosts, scheduler, clock),
         )
     )

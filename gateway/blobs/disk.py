@@ -1,17 +1,14 @@
 """Making file changes last, and a full disk into an error that callers understand."""
 
-import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from headway.contract.errors import DiskFull
-from headway.runtime.disk import fsync_path
+from headway.runtime.disk import NO_ROOM, free_bytes
 
 _MIB = 1024 * 1024
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _COME_BACK_AFTER = timedelta(seconds=30)
 
 
@@ -21,7 +18,7 @@ def full_disk_is_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in NO_ROOM:
             raise
         raise _disk_full() from error
 
@@ -32,18 +29,8 @@ def check_room(folder: Path, num_bytes: int, min_free_mib: int) -> None:
     Raises:
         DiskFull: `num_bytes` more would leave less than `min_free_mib` on the disk of `folder`.
     """
-    disk = os.statvfs(folder)
-    if disk.f_bavail * disk.f_frsize - num_bytes < min_free_mib * _MIB:
+    if free_bytes(folder) - num_bytes < min_free_mib * _MIB:
         raise _disk_full()
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents so that they survive a power cut."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    fsync_path(folder.parent)
 
 
 def _disk_full() -> DiskFull:

@@ -13,6 +13,7 @@ from headway.contract.digests import hex_of
 
 KEPT_SUFFIX = ".kept"
 PART_SUFFIX = ".part"
+UNUSED_SUFFIX = ".unused"
 
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -36,6 +37,10 @@ class BlobLayout:
     def bad(self, project: str, digest: str) -> Path:
         """Where a blob goes whose bytes turned out not to be those of its digest."""
         return self.incoming(project) / f"{_checked(_HEX, hex_of(digest))}.bad"
+
+    def unused(self, project: str, digest: str) -> Path:
+        """Where a blob lies in the moment before it is deleted."""
+        return self.incoming(project) / (_checked(_HEX, hex_of(digest)) + UNUSED_SUFFIX)
 
     def new_part(self, project: str, digest: str) -> Path:
         """A fresh path for one upload. It names the digest so that a restart can still tell what it was."""

@@ -5,9 +5,10 @@ import os
 from pathlib import Path
 from typing import Self
 
-from gateway.blobs.disk import full_disk_is_told, make_folder
+from gateway.blobs.disk import full_disk_is_told
 from headway.contract.digests import digest_of_hash
-from headway.runtime.disk import fsync_path
+from headway.runtime.disk import fsync_path, make_folder
+from headway.runtime.failpoints import failpoint, failpoints_around
 
 _READ_BYTES = 1024 * 1024
 
@@ -76,10 +77,13 @@ class Part:
         with full_disk_is_told():
             make_folder(target.parent)
             os.fchmod(self._descriptor, 0o400)
-            os.fsync(self._descriptor)
+            with failpoints_around("save.s1"):
+                os.fsync(self._descriptor)
             self._close()
-            self._path.replace(target)
-            fsync_path(target.parent)
+            with failpoints_around("save.s5"):
+                self._path.replace(target)
+                failpoint("save.s5.renamed")
+                fsync_path(target.parent)
 
     def keep(self, kept: Path) -> None:
         """Leave the part, on disk, for the next call of the same upload; the longer of two is kept."""

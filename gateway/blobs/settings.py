@@ -23,5 +23,9 @@ class BlobSettings(Section):
     stale_part_hours: Annotated[float, Field(gt=0)] = 48.0
     """An unfinished upload that nobody came back for is deleted after this. Too low loses the use of resuming."""
 
+    unused_hours: Annotated[float, Field(ge=1)] = 48.0
+    """A blob that no job, dataset or model names is deleted when nobody asked for it for this long. Too low makes slow
+    hosts upload twice; too high keeps the files of replaced checkpoints."""
+
     min_free_mib: Annotated[int, Field(ge=0)] = 256
     """Uploads are refused with DISK_FULL when they would leave less room than this, so that records can be written."""

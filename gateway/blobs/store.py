@@ -1,18 +1,19 @@
 """The content-addressed store: what is visible in it is whole, checked and on disk."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.blobs.disk import check_room, make_folder
-from gateway.blobs.layout import KEPT_SUFFIX, PART_SUFFIX, BlobLayout
+from gateway.blobs.disk import check_room
+from gateway.blobs.layout import KEPT_SUFFIX, PART_SUFFIX, UNUSED_SUFFIX, BlobLayout
 from gateway.blobs.parts import Part
 from gateway.blobs.settings import BlobSettings
-from headway.contract.digests import sha256_of
-from headway.contract.errors import BlobTooLarge, DigestMismatch, NotFound, echo
-from headway.runtime.disk import fsync_path
+from headway.contract.digests import PREFIX, sha256_of
+from headway.contract.errors import BlobTooLarge, DigestMismatch, DiskFull, NotFound, echo
+from headway.runtime.disk import fsync_path, make_folder
 from headway.runtime.logs import get_logger
 
 T = TypeVar("T")
@@ -44,11 +45,16 @@ class BlobStore:
         """Args: root: a folder of this gateway alone; made by `prepare`. settings: the bounds."""
         self._layout = BlobLayout(root)
         self._root = root
+        self._doubted: set[Path] = set()
         self._settings = settings
 
     def prepare(self) -> None:
         """Make the root and turn the parts of a killed gateway into kept ones. Before anything is served."""
         make_folder(self._root)
+        for aside in self._root.glob(f"*/incoming/*{UNUSED_SUFFIX}"):
+            # A kill between taking it out of sight and deleting it: let the next look decide.
+            digest = PREFIX + aside.name.removesuffix(UNUSED_SUFFIX)
+            aside.replace(self._layout.blob(aside.parents[1].name, digest))
         for part in sorted(self._root.glob(f"*/incoming/*{PART_SUFFIX}")):
             digits = part.name.split(".", 1)[0]
             kept = part.with_name(digits + KEPT_SUFFIX)
@@ -64,9 +70,40 @@ class BlobStore:
         except FileNotFoundError:
             return None
 
+    def use(self, project: str, digest: str) -> BlobInfo | None:
+        """As `find`, for a caller who will rely on the blob: it is not deleted for `unused_hours` from now on."""
+        path = self._layout.blob(project, digest)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        return None if path in self._doubted else self.find(project, digest)
+
     def find_missing(self, project: str, digests: Iterable[str]) -> list[str]:
-        """Those of some digests that the store lacks, in order."""
-        return [digest for digest in digests if self.find(project, digest) is None]
+        """Those of some digests that the store lacks, in order; the others are used by this, as `use` says."""
+        return [digest for digest in digests if self.use(project, digest) is None]
+
+    def unused_since(self, before: float) -> Iterator[tuple[str, BlobInfo]]:
+        """The blobs that were last used earlier than `before`, seconds since the epoch, each with its project."""
+        for path in self._root.glob("*/sha256/*/*"):
+            found = path.stat()
+            if found.st_mtime < before:
+                yield path.parents[2].name, BlobInfo(PREFIX + path.name, found.st_size)
+
+    def delete_unused(self, project: str, digest: str, before: float) -> bool:
+        """Delete a blob that no record names, unless somebody uses it at this very moment; whether it went.
+
+        It is taken out of sight first. Whoever asked for it before that has made it young, and it comes back; whoever
+        asks later finds it missing, and sends it again.
+        """
+        path, aside = self._layout.blob(project, digest), self._layout.unused(project, digest)
+        make_folder(aside.parent)
+        path.replace(aside)
+        if aside.stat().st_mtime >= before:
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
 
     def path(self, project: str, digest: str) -> Path:
         """Where the blob lies, for a reader in another process; nothing says that it exists."""
@@ -118,8 +155,13 @@ class BlobStore:
 
         Another caller may have renamed a blob a moment ago and not yet synced its folder.
         """
-        for folder in {self._layout.blob(project, digest).parent for digest in digests}:
-            fsync_path(folder)
+        paths = [self._layout.blob(project, digest) for digest in digests]
+        for folder in {path.parent for path in paths}:
+            try:
+                fsync_path(folder)
+            except OSError:
+                self._doubted.update(path for path in paths if path.parent == folder)
+                raise
 
     def new_part(self, project: str, digest: str, num_bytes: int) -> Part:
         """Begin the upload of a blob.
@@ -161,7 +203,15 @@ class BlobStore:
     def publish(self, part: Part, project: str) -> BlobInfo:
         """Make a part visible under its own digest; on return it is on disk."""
         info = BlobInfo(part.digest, part.size)
-        part.publish(self._layout.blob(project, info.digest))
+        path = self._layout.blob(project, info.digest)
+        try:
+            part.publish(path)
+        except (OSError, DiskFull):
+            # An fsync that failed may succeed the next time without having written anything. So what this call has
+            # made visible counts as missing until it was written anew.
+            self._doubted.add(path)
+            raise
+        self._doubted.discard(path)
         # What an earlier call of the same upload left is of no use any more.
         self._layout.kept(project, info.digest).unlink(missing_ok=True)
         return info

@@ -9,6 +9,7 @@ from gateway.blobs.decoders import decoder_for
 from gateway.blobs.parts import Part
 from gateway.blobs.store import BlobInfo, BlobStore, check_content
 from headway.contract.errors import HeadwayError, InvalidGzip, SizeMismatch, WrongOffset
+from headway.runtime.failpoints import failpoints_around
 from headway.v1.blobs_service_pb2 import BlobEncoding
 
 
@@ -56,18 +57,8 @@ class Upload:
             BlobTooLarge: the declared size is over the limit.
             DiskFull: it would not fit.
         """
-        with self._lock:
-            request = self._request
-            if request.offset_bytes == 0:
-                self._part = self._store.new_part(request.project, request.digest, request.size_bytes)
-                return
-            self._store.check_size(request.size_bytes)
-            left = max(0, request.size_bytes - request.offset_bytes)
-            kept_size = self._store.kept_size(request.project, request.digest)
-            if kept_size == request.offset_bytes:
-                self._part = self._store.adopt_kept(request.project, request.digest, left)
-            if self._part is None:
-                raise wrong_offset(request.offset_bytes, kept_size)
+        with self._lock, failpoints_around("save.s0"):
+            self._part = self._begun()
 
     def write(self, chunks: Sequence[bytes]) -> None:
         """Take some of the stream. After an error the part must be abandoned.
@@ -77,7 +68,7 @@ class Upload:
             InvalidGzip: not one gzip member.
             DiskFull: no room.
         """
-        with self._lock:
+        with self._lock, failpoints_around("save.s2"):
             self._append(self._open_part(), chunks)
 
     def finish(self) -> BlobInfo:
@@ -95,7 +86,8 @@ class Upload:
             except (InvalidGzip, SizeMismatch):
                 self._keep()
                 raise
-            check_content(self._request.digest, part.digest)
+            with failpoints_around("save.s3"):
+                check_content(self._request.digest, part.digest)
             info = self._store.publish(part, self._request.project)
             self._part = None
             return info
@@ -120,6 +112,20 @@ class Upload:
             if self._part is not None:
                 self._part.discard()
                 self._part = None
+
+    def _begun(self) -> Part:
+        request = self._request
+        if request.offset_bytes == 0:
+            return self._store.new_part(request.project, request.digest, request.size_bytes)
+        self._store.check_size(request.size_bytes)
+        left = max(0, request.size_bytes - request.offset_bytes)
+        kept_size = self._store.kept_size(request.project, request.digest)
+        part = None
+        if kept_size == request.offset_bytes:
+            part = self._store.adopt_kept(request.project, request.digest, left)
+        if part is None:
+            raise wrong_offset(request.offset_bytes, kept_size)
+        return part
 
     def _keep(self) -> None:
         part, self._part = self._part, None

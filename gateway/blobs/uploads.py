@@ -136,7 +136,7 @@ class Uploads:
         await self._clock.wait_for_event(furthest.gone, _TAKE_OVER_SECONDS)
 
     def _find_settled(self, request: UploadRequest) -> BlobInfo | None:
-        info = self._store.find(request.project, request.digest)
+        info = self._store.use(request.project, request.digest)
         if info is None:
             return None
         if info.size_bytes != request.size_bytes:

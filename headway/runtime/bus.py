@@ -40,12 +40,16 @@ class StreamState:
         last_sequence: of the newest message ever stored; 0 when there was none.
         num_messages: messages kept.
         created: when the stream was made; another time means another stream.
+        num_bytes: what the messages kept take, as the server counts it.
+        max_bytes: bound of that, beyond which a bucket refuses writes; 0 when there is none.
     """
 
     first_sequence: int
     last_sequence: int
     num_messages: int
     created: datetime
+    num_bytes: int = 0
+    max_bytes: int = 0
 
 
 class Bus(Protocol):
@@ -77,6 +81,7 @@ class Bus(Protocol):
         *,
         message_id: str | None = None,
         expect_last: int | None = None,
+        expect_subject: str | None = None,
         ttl: timedelta | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Published:
@@ -87,6 +92,7 @@ class Bus(Protocol):
             data: the body.
             message_id: a second message with this id within the stream's window is not stored.
             expect_last: sequence that the subject's newest message must have; 0 for none.
+            expect_subject: pattern of subjects whose newest message `expect_last` is about; None for `subject` alone.
             ttl: the message is dropped after this; whole seconds, at least one.
             headers: further headers.
 
@@ -132,6 +138,10 @@ class Bus(Protocol):
             gather_seconds: for followers of busy streams: the first message after a silence comes at once, those behind
                 it in bundles this far apart, at a fraction of the cost. 0 brings each message as soon as it can.
         """
+        ...
+
+    async def acknowledged(self, stream: StreamSpec | BucketSpec, durable_name: str) -> int:
+        """Everything up to this sequence was acknowledged by a durable consumer; 0 when there is none of this name."""
         ...
 
     async def delete_consumer(self, stream: StreamSpec | BucketSpec, durable_name: str) -> None:

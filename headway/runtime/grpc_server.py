@@ -16,11 +16,14 @@ from headway.contract.errors import ServiceUnavailable
 from headway.runtime.interceptors.auth import Access
 from headway.runtime.interceptors.calls import CallWrapper
 from headway.runtime.interceptors.deadline import UNARY_LIMIT_SECONDS
+from headway.runtime.interceptors.in_flight import InFlight
 from headway.runtime.logs import get_logger
 from headway.runtime.named_handlers import NamedHandlers
 from headway.runtime.principal import Authenticator
 
 _log = get_logger(__name__)
+_REFUSALS_AT_ONCE = 1024
+"""Calls beyond the bound that are told so in words before the library refuses the rest without any."""
 Servicer = TypeVar("Servicer")
 
 
@@ -29,7 +32,8 @@ class ServerOptions:
     """Bounds of a server.
 
     Attributes:
-        max_concurrent_calls: calls in flight, open streams included; more are refused with RESOURCE_EXHAUSTED.
+        max_concurrent_calls: calls in flight, open streams included; more are refused with TOO_MANY_CALLS.
+        listening_methods: those that last for as long as the caller likes; together they may take three quarters of it.
         max_message_bytes: of one message, either way; larger content travels in chunks.
         unary_limit_seconds: deadline of unary calls that bring none or a longer one.
         drain_seconds: how long calls in flight may take to end.
@@ -39,6 +43,7 @@ class ServerOptions:
     """
 
     max_concurrent_calls: int = 1024
+    listening_methods: Collection[str] = ()
     max_message_bytes: int = 4 * 1024 * 1024
     unary_limit_seconds: float = UNARY_LIMIT_SECONDS
     drain_seconds: float = 5.0
@@ -69,10 +74,15 @@ class GrpcServer:
         self._listen = listen
         self._scopes = scopes
         self._options = options or ServerOptions()
-        wrapper = CallWrapper(Access(authenticator, scopes), unary_limit_seconds=self._options.unary_limit_seconds)
+        wrapper = CallWrapper(
+            Access(authenticator, scopes),
+            InFlight(self._options.max_concurrent_calls, self._options.listening_methods),
+            unary_limit_seconds=self._options.unary_limit_seconds,
+        )
+        # The library's bound is the last resort: its refusal has no reason, and does not say when to come back.
         server = grpc.aio.server(
             options=_channel_arguments(self._options),
-            maximum_concurrent_rpcs=self._options.max_concurrent_calls,
+            maximum_concurrent_rpcs=_last_resort(self._options),
         )
         self._server = NamedHandlers(server, wrapper.wrap)
         self._health = health.aio.HealthServicer()
@@ -163,8 +173,9 @@ def _channel_arguments(options: ServerOptions) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),  # The default lets two servers listen on one port without a word.
         ("grpc.max_receive_message_length", options.max_message_bytes),
         ("grpc.max_send_message_length", options.max_message_bytes),
-        # Above the bound of calls: a client over it should hear RESOURCE_EXHAUSTED, not wait in its own queue.
-        ("grpc.max_concurrent_streams", max(100, 2 * options.max_concurrent_calls)),
+        # Above the bound of calls: a client over it should hear RESOURCE_EXHAUSTED, not wait in its own queue, and not
+        # have a stream reset without a word.
+        ("grpc.max_concurrent_streams", _last_resort(options)),
         # With the default of 1000 one connection's rapid resets make the library answer CANCELLED to everybody else.
         ("grpc.server.max_pending_requests", 100_000),
         ("grpc.server.max_pending_requests_hard_limit", 200_000),
@@ -175,6 +186,10 @@ def _channel_arguments(options: ServerOptions) -> list[tuple[str, int]]:
         # The often copied name with "recv" in it is ignored without a word.
         ("grpc.http2.min_ping_interval_without_data_ms", int(options.min_ping_seconds * 1000)),
     ]
+
+
+def _last_resort(options: ServerOptions) -> int:
+    return 2 * options.max_concurrent_calls + _REFUSALS_AT_ONCE
 
 
 def _credentials(options: ServerOptions) -> grpc.ServerCredentials:

@@ -22,6 +22,7 @@ NO_ROOM = frozenset({10023, 10028, 10047, 10077})
 """Resources exceeded, memory exceeded, storage exceeded, store failed (such as over max_bytes)."""
 
 EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
+EXPECTED_LAST_SUBJECT = "Nats-Expected-Last-Subject-Sequence-Subject"
 MESSAGE_ID = "Nats-Msg-Id"
 TIME_TO_LIVE = "Nats-TTL"
 MARKER_REASON = "Nats-Marker-Reason"
@@ -87,6 +88,7 @@ class StreamCounts(_Part):
     """How far a stream is."""
 
     messages: int = 0
+    num_bytes: int = Field(default=0, alias="bytes")
     first_seq: int = 0
     last_seq: int = 0
 
@@ -99,11 +101,18 @@ class StreamReply(Reply):
     state: StreamCounts = StreamCounts()
 
 
+class AckFloor(_Part):
+    """Up to where a consumer has acknowledged everything."""
+
+    stream_seq: int = 0
+
+
 class ConsumerReply(Reply):
-    """Answer to CONSUMER.CREATE."""
+    """Answer to CONSUMER.CREATE and INFO."""
 
     name: str = ""
     num_pending: int = 0
+    ack_floor: AckFloor = AckFloor()
     config: Mapping[str, object] = Field(default_factory=dict)
 
 

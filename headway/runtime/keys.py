@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headway.contract.errors import InvalidKey
+from headway.runtime.disk import fsync_path, make_folder
 
 MAX_KEY_CHARACTERS = 128
 INVALID_KEY_MESSAGE = "The key is not valid; make a new one with `headway keys create` or ask an administrator."
@@ -69,8 +70,8 @@ def digest(text: str) -> bytes:
 
 
 def write_key_file(path: Path, text: str) -> None:
-    """Write a key for its owner alone (0600), whole or not at all; an existing file is replaced."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Write a key for its owner alone (0600), whole or not at all, on disk on return; an existing file is replaced."""
+    make_folder(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -79,6 +80,7 @@ def write_key_file(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        fsync_path(path.parent)
     finally:
         draft.unlink(missing_ok=True)
 

@@ -14,6 +14,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor, WrappedLogger
 
+from headway.runtime.log_stream import LineLogger, LogStream
 from headway.runtime.redaction import Redactor
 
 __all__ = ["FilteringBoundLogger", "bind", "bound", "configure_logging", "get_logger"]
@@ -57,6 +58,7 @@ def configure_logging(
         stream: where to write; stderr when None.
     """
     target = stream or sys.stderr
+    lines = LogStream(target)
     as_json = not target.isatty() if json_lines is None else json_lines
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -68,10 +70,10 @@ def configure_logging(
     structlog.configure(
         processors=[*before, *after],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=target),
+        logger_factory=lambda *_: LineLogger(lines),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(target)
+    handler = logging.StreamHandler(lines)
     foreign: list[Processor] = [*before, structlog.stdlib.add_logger_name]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

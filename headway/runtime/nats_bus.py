@@ -17,6 +17,7 @@ from headway.runtime.clock import Clock, SystemClock
 from headway.runtime.feeds import Durable, Message, Start
 from headway.runtime.jetstream import (
     CONSUMER_NOT_FOUND,
+    ConsumerReply,
     JetStreamError,
     Reply,
 )
@@ -72,12 +73,20 @@ class NatsBus:
         *,
         message_id: str | None = None,
         expect_last: int | None = None,
+        expect_subject: str | None = None,
         ttl: timedelta | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Published:
         """Store one message and wait until it is on disk (in memory, for memory streams)."""
         return await publish_until_known(
-            self._requests, subject, data, message_id=message_id, expect_last=expect_last, ttl=ttl, headers=headers
+            self._requests,
+            subject,
+            data,
+            message_id=message_id,
+            expect_last=expect_last,
+            expect_subject=expect_subject,
+            ttl=ttl,
+            headers=headers,
         )
 
     async def last_message(self, stream: StreamSpec | BucketSpec, subject: str) -> Message | None:
@@ -101,7 +110,15 @@ class NatsBus:
         info = await self._requests.stream_info(stream.stream_name)
         if info is None or info.created is None:
             raise StreamMissing(f"stream {stream.stream_name} does not exist; was the bus provisioned?")
-        return StreamState(info.state.first_seq, info.state.last_seq, info.state.messages, info.created)
+        bound = info.config.get("max_bytes", 0)
+        return StreamState(
+            info.state.first_seq,
+            info.state.last_seq,
+            info.state.messages,
+            info.created,
+            num_bytes=info.state.num_bytes,
+            max_bytes=max(0, bound) if isinstance(bound, int) else 0,
+        )
 
     def feed(
         self,
@@ -124,6 +141,16 @@ class NatsBus:
             gather_seconds=gather_seconds,
         )
         return NatsFeed(self._requests, plan, self._clock)
+
+    async def acknowledged(self, stream: StreamSpec | BucketSpec, durable_name: str) -> int:
+        """Everything up to this sequence was acknowledged by a durable consumer."""
+        try:
+            reply = await self._requests.call(f"CONSUMER.INFO.{stream.stream_name}.{durable_name}", None, ConsumerReply)
+        except JetStreamError as error:
+            if error.err_code != CONSUMER_NOT_FOUND:
+                raise
+            return 0
+        return reply.ack_floor.stream_seq
 
     async def delete_consumer(self, stream: StreamSpec | BucketSpec, durable_name: str) -> None:
         """Forget a durable consumer; no error when it does not exist."""

@@ -5,19 +5,20 @@ from datetime import timedelta
 
 from headway.runtime.bus import Published
 from headway.runtime.bus_errors import OutcomeUnknown
-from headway.runtime.jetstream import EXPECTED_LAST_SEQUENCE, MESSAGE_ID
+from headway.runtime.jetstream import EXPECTED_LAST_SEQUENCE, EXPECTED_LAST_SUBJECT, MESSAGE_ID
 from headway.runtime.requests import Requests
 
 _MAX_SENDS = 3
 
 
-async def publish_until_known(
+async def publish_until_known(  # noqa: PLR0913 - those of `Bus.publish`
     requests: Requests,
     subject: str,
     data: bytes,
     *,
     message_id: str | None,
     expect_last: int | None,
+    expect_subject: str | None,
     ttl: timedelta | None,
     headers: Mapping[str, str] | None,
 ) -> Published:
@@ -27,6 +28,8 @@ async def publish_until_known(
         named[MESSAGE_ID] = message_id
     if expect_last is not None:
         named[EXPECTED_LAST_SEQUENCE] = str(expect_last)
+    if expect_subject is not None:
+        named[EXPECTED_LAST_SUBJECT] = expect_subject
     for _ in range(_MAX_SENDS - 1 if message_id is not None else 0):
         try:
             return await requests.publish(subject, data, ttl=ttl, headers=named)

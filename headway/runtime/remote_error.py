@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 
 from headway.contract.errors import Code, Violation
+from headway.runtime.connect_words import in_plain_words
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
@@ -18,6 +19,7 @@ STREAM_BROKEN = "STREAM_BROKEN"
 """Reason of a call that broke without a word of the service."""
 
 _STATUS_KEY = "grpc-status-details-bin"
+_BROKEN = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED})
 _TAIL = re.compile(r"^(?P<message>.*?)(?: \(allowed: (?P<allowed>.*?)\))?(?: \(try: (?P<suggested>.*)\))?$", re.DOTALL)
 
 
@@ -76,9 +78,9 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
     """Read a gRPC error back into reason, violations and delay."""
     status = _status(error)
     info = _detail(status, error_details_pb2.ErrorInfo)
-    if info is None and error.code() is grpc.StatusCode.INTERNAL:
+    if info is None and error.code() in _BROKEN:
         # Services of headway say why; without that it is gRPC itself that speaks, as when a server ends a call while
-        # the caller still sends. The connection broke, and the same call may succeed.
+        # the caller still sends, or stops before it has taken the call up. The same call may succeed.
         return RemoteError(Code.UNAVAILABLE, STREAM_BROKEN, error.details() or "the stream broke")
     code = Code(_number(error.code()))
     retry = _detail(status, error_details_pb2.RetryInfo)
@@ -87,12 +89,17 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
     return RemoteError(
         code,
         info.reason if info is not None else code.name,
-        status.message or error.details() or code.name,
+        status.message or _own_words(code, error.details() or code.name),
         violations=tuple(_violation(one) for one in bad_request.field_violations) if bad_request else (),
         metadata=dict(info.metadata) if info is not None else {},
         retry_after=retry.retry_delay.ToTimedelta() if retry is not None else None,
         request_id=request.request_id if request is not None else "",
     )
+
+
+def _own_words(code: Code, details: str) -> str:
+    """GRPC's words, where the service said none."""
+    return in_plain_words(details) if code is Code.UNAVAILABLE else details
 
 
 async def answer(call: Awaitable[T]) -> T:

@@ -1,14 +1,19 @@
 """Applies the table of buckets and streams to a server: get, compare, create or update."""
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 
-from headway.contract.subjects import BucketSpec, Storage, StreamSpec
-from headway.runtime.jetstream import STREAM_NAME_IN_USE, JetStreamError, Json, StreamReply
+from headway.contract.errors import DiskFull
+from headway.contract.limits import GIB
+from headway.contract.subjects import BUCKETS, STREAMS, BucketSpec, Storage, StreamSpec
+from headway.runtime.jetstream import NO_ROOM, STREAM_NAME_IN_USE, JetStreamError, Json, StreamReply
 from headway.runtime.logs import get_logger
 from headway.runtime.nats_requests import NatsRequests
 
 _log = get_logger(__name__)
+MIN_FILE_STORE_BYTES = sum(spec.max_bytes for spec in (*BUCKETS, *STREAMS) if spec.storage is Storage.FILE)
+"""What the streams reserve of the server's store on disk."""
 _FIXED = frozenset({"storage", "retention"})  # The server refuses to change these; deleting data is not ours to do.
 
 
@@ -37,6 +42,12 @@ async def _create(requests: NatsRequests, name: str, wanted: Mapping[str, Json])
     try:
         await requests.call(f"STREAM.CREATE.{name}", wanted, StreamReply)
     except JetStreamError as error:
+        if error.err_code in NO_ROOM:
+            raise DiskFull(
+                f"nats-server has no room for the stream {name}, which reserves all that it may ever take: raise "
+                f"max_file_store of its configuration to at least {math.ceil(MIN_FILE_STORE_BYTES / GIB)}GB, or "
+                "max_memory_store if the stream is in memory, and restart it"
+            ) from error
         if error.err_code != STREAM_NAME_IN_USE:
             raise
         return False  # Another service was faster, with another version of the row.

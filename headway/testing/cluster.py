@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,15 +57,19 @@ class Cluster:
 
     def __enter__(self) -> Self:
         """Start everything and wait until it serves."""
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start everything and wait until it serves; once more after `kill_everything`, on the same folder."""
         self.home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "headway.cli", "up", "--home", str(self.home), "--port", "0"]
-        with self._output.open("wb") as output:
+        with self._output.open("ab") as output:
             self._process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=self._environ
             )
         for service in SERVICES:
             self.wait_for(service)
-        return self
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
@@ -116,6 +120,20 @@ class Cluster:
         pid = self.pid(service)
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def kill_everything(self) -> None:
+        """Kill -9 every process at once, the supervisor among them; what they started ends with them."""
+        if self._process is None:
+            return
+        for pid in (self._process.pid, *self.pids().values()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+
+    def pids(self) -> dict[str, int]:
+        """Process id by service, nats-server among them, as the supervisor has written them down."""
+        written = json.loads((self.home / "run.json").read_text(encoding="utf-8"))
+        return {name: int(service["pid"]) for name, service in written["services"].items()}
 
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[HeadwayClient, None]:

@@ -52,12 +52,20 @@ class MemoryBus:
         *,
         message_id: str | None = None,
         expect_last: int | None = None,
+        expect_subject: str | None = None,
         ttl: timedelta | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Published:
         """Store one message."""
         return await publish_until_known(
-            self._server, subject, data, message_id=message_id, expect_last=expect_last, ttl=ttl, headers=headers
+            self._server,
+            subject,
+            data,
+            message_id=message_id,
+            expect_last=expect_last,
+            expect_subject=expect_subject,
+            ttl=ttl,
+            headers=headers,
         )
 
     async def last_message(self, stream: StreamSpec | BucketSpec, subject: str) -> Message | None:
@@ -96,6 +104,11 @@ class MemoryBus:
         )
 
         return MemoryFeed(self._server, source.stream_name, plan, self._clock)
+
+    async def acknowledged(self, stream: StreamSpec | BucketSpec, durable_name: str) -> int:
+        """Everything up to this sequence was acknowledged by a durable consumer."""
+        state = self._server.stream(stream.stream_name).durables.get(durable_name)
+        return 0 if state is None else min(state.pending, default=state.delivered + 1) - 1
 
     async def delete_consumer(self, stream: StreamSpec | BucketSpec, durable_name: str) -> None:
         """Forget a durable consumer; no error when it does not exist."""

@@ -12,7 +12,13 @@ from headway.contract.subjects import BucketSpec, StreamSpec
 from headway.runtime.bus import Published, StreamState
 from headway.runtime.bus_errors import MessageTooLarge, SequenceConflict
 from headway.runtime.clock import Clock
-from headway.runtime.jetstream import EXPECTED_LAST_SEQUENCE, MARKER_REASON, MESSAGE_ID, TIME_TO_LIVE
+from headway.runtime.jetstream import (
+    EXPECTED_LAST_SEQUENCE,
+    EXPECTED_LAST_SUBJECT,
+    MARKER_REASON,
+    MESSAGE_ID,
+    TIME_TO_LIVE,
+)
 from headway.runtime.requests import RawStored
 
 _BUCKET_WINDOW = timedelta(minutes=2)
@@ -87,7 +93,7 @@ class MemoryStream:
         earlier = self._duplicate(headers.get(MESSAGE_ID), now)
         if earlier is not None:
             return Published(earlier, is_duplicate=True)
-        self._check_fence(subject, headers.get(EXPECTED_LAST_SEQUENCE))
+        self._check_fence(headers.get(EXPECTED_LAST_SUBJECT, subject), headers.get(EXPECTED_LAST_SEQUENCE))
         self._make_room(_size(subject, data, headers))
         time_to_live = headers.get(TIME_TO_LIVE)
         until = None if time_to_live is None else now + timedelta(seconds=int(time_to_live.rstrip("s")))
@@ -137,7 +143,14 @@ class MemoryStream:
         """How far the stream is."""
         self._expire()
         first = self._sequences[0] if self._sequences else self._last_sequence + 1
-        return StreamState(first, self._last_sequence, len(self._sequences), self.created)
+        return StreamState(
+            first,
+            self._last_sequence,
+            len(self._sequences),
+            self.created,
+            num_bytes=self._size_bytes,
+            max_bytes=self.spec.max_bytes,
+        )
 
     async def wait_for_change(self, at_most_seconds: float) -> None:
         """Return after the next publish, wake or expiry, or after the time."""
@@ -219,8 +232,8 @@ class MemoryStream:
     def _check_fence(self, subject: str, expected: str | None) -> None:
         if expected is None:
             return
-        of_subject = self._by_subject.get(subject)
-        if int(expected) != (of_subject[-1] if of_subject else 0):
+        newest = self.last(subject)
+        if int(expected) != (newest.sequence if newest is not None else 0):
             raise SequenceConflict(subject)
 
     def _make_room(self, size_bytes: int) -> None:

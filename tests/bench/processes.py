@@ -13,7 +13,7 @@ from headway.client.locate import running_address
 from headway.runtime.nats_server import NatsServer
 from headway.testing.eventually import eventually
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 @asynccontextmanager
@@ -43,21 +43,38 @@ async def port_printer(*arguments: str) -> AsyncGenerator[int, None]:
 
 
 @asynccontextmanager
-async def gateway(home: Path, server: NatsServer) -> AsyncGenerator[tuple[str, int], None]:
+async def gateway(
+    home: Path, server: NatsServer, environ: Mapping[str, str] | None = None
+) -> AsyncGenerator[tuple[str, int], None]:
     """A gateway alone on a nats-server; yields its address and pid."""
-    environ = {
+    listen = {"HEADWAY_GATEWAY__LISTEN": "127.0.0.1:0"}
+    async with _service("gateway", home, server, {**listen, **(environ or {})}) as running:
+        yield running
+
+
+@asynccontextmanager
+async def scheduler(home: Path, server: NatsServer) -> AsyncGenerator[tuple[str, int], None]:
+    """A scheduler on a nats-server; yields its address and pid."""
+    async with _service("scheduler", home, server, {"HEADWAY_SCHEDULER__LISTEN": "127.0.0.1:0"}) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _service(
+    name: str, home: Path, server: NatsServer, environ: Mapping[str, str]
+) -> AsyncGenerator[tuple[str, int], None]:
+    shared = {
         "HEADWAY_HOME": str(home),
         "HEADWAY_NATS_URL": server.url,
         "HEADWAY_NATS_MONITOR_URL": server.monitor_url,
-        "HEADWAY_GATEWAY__LISTEN": "127.0.0.1:0",
         "HEADWAY_LOG_LEVEL": "warning",
     }
-    async with python_process("-m", "gateway", environ=environ) as process:
+    async with python_process("-m", name, environ={**shared, **environ}) as process:
         address = ""
 
         def is_up() -> bool:
             nonlocal address
-            address = running_address(home, "gateway") or ""
+            address = running_address(home, name) or ""
             return bool(address)
 
         await eventually(is_up, timeout_seconds=_START_SECONDS)

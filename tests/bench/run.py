@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 
-from tests.bench import callback, create_job, executor, idle, iris, notifications, scheduling
+from tests.bench import callback, checkpoints, create_job, executor, full_queue, idle, iris, notifications, scheduling
 from tests.bench.report import REPOSITORY, Row, render, write
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -14,8 +14,10 @@ BENCHES: dict[str, Callable[[], Coroutine[None, None, list[Row]]]] = {
     "iris": iris.measure,
     "callback": callback.measure,
     "executor": executor.measure,
+    "checkpoints": checkpoints.measure,
     "idle": idle.measure,
     "scheduling": scheduling.measure,
+    "full_queue": full_queue.measure,
     "notifications": notifications.measure,
 }
 

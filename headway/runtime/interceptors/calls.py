@@ -24,6 +24,7 @@ from headway.runtime.interceptors.auth import Access
 from headway.runtime.interceptors.deadline import UNARY_LIMIT_SECONDS, limited
 from headway.runtime.interceptors.errors import as_headway_error, to_status
 from headway.runtime.interceptors.field_behavior import check_fields
+from headway.runtime.interceptors.in_flight import InFlight
 from headway.runtime.interceptors.malformed import marking, refuse_malformed
 from headway.runtime.interceptors.metadata import REQUEST_ID, Metadata
 
@@ -51,9 +52,12 @@ class _Call:
 class CallWrapper:
     """Wraps the handlers of a server, of all four kinds."""
 
-    def __init__(self, access: Access, *, unary_limit_seconds: float = UNARY_LIMIT_SECONDS) -> None:
-        """Say who may call what, and how long a unary call may take."""
+    def __init__(
+        self, access: Access, in_flight: InFlight, *, unary_limit_seconds: float = UNARY_LIMIT_SECONDS
+    ) -> None:
+        """Say who may call what, how many at a time, and how long a unary call may take."""
         self._access = access
+        self._in_flight = in_flight
         self._unary_limit_seconds = unary_limit_seconds
 
     def wrap(self, method: str, handler: Handler) -> Handler:
@@ -95,9 +99,15 @@ class CallWrapper:
         return run
 
     async def _admit_and_run(self, call: _Call, given: Input, context: Context) -> object:
-        is_exempt = self._access.is_exempt(call.method)
-        if not is_exempt:
+        if self._access.is_exempt(call.method):
+            # A service that is busy is not a dead one: health checks are answered whatever is in flight.
+            return await self._run(call, given, context, is_exempt=True)
+        with self._in_flight.counted(call.method):
             await self._access.admit(call.method, call.metadata)
+            return await self._run(call, given, context, is_exempt=False)
+
+    @staticmethod
+    async def _run(call: _Call, given: Input, context: Context, *, is_exempt: bool) -> object:
         if isinstance(given, Message):
             _check(given, is_exempt=is_exempt)
             return await call.behavior(given, context)

@@ -1,5 +1,7 @@
 """One job's log file."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,29 @@ def test_a_log_is_bounded_and_says_so(path: Path) -> None:
 def test_text_that_is_no_unicode_is_kept_readable(log: LogFile) -> None:
     log.append(1, [LogLine(number=1, message="nul \0 and \u202e")])
     assert log.read(1, 1)[0][0].message == "nul \0 and \u202e"
+
+
+def test_a_full_disk_costs_no_line_and_tears_none_p28(
+    log: LogFile, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(1, lines(1, 2))
+    room = 30
+    write = os.write
+
+    def full(descriptor: int, content: memoryview) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = write(descriptor, content[:room])
+        room -= written
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                log.append(1, lines(3, 9))
+    # What was not kept is sent again, and is not taken for a repetition.
+    assert log.append(1, lines(3, 9)) == 7
+    assert numbers(log.read(1, 100)[0]) == list(range(1, 10))
+    assert numbers(LogFile(path).read(1, 100)[0]) == list(range(1, 10))

@@ -1,14 +1,19 @@
 """Counting queued jobs (RELIABILITY B22, P27)."""
 
+from datetime import timedelta
+
 import pytest
 
 from gateway.projection.rows import JobSeen
 from gateway.projection.table import QueuedRow
 from gateway.queue_depth import QueueDepth
 from headway.contract.errors import QueueFull
+from headway.contract.times import moment
 from headway.contract.transitions import claim
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from tests.unit.gateway.builders import NOW, PROJECT, a_host, a_record, seen
+
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -79,6 +84,31 @@ def test_a_record_that_vanishes_leaves_the_queue(queue: QueueDepth) -> None:
 
 def test_it_begins_with_what_the_projection_knows(queue: QueueDepth) -> None:
     queue.reserve("forgotten", PROJECT, "a")
-    queue.load([QueuedRow("j1", PROJECT, "a"), QueuedRow("j2", PROJECT, "a")])
+    queue.load([QueuedRow("j1", PROJECT, "a", 0), QueuedRow("j2", PROJECT, "a", 0)])
     with pytest.raises(QueueFull):
         queue.reserve("j3", PROJECT, "a")
+
+
+def test_a_clock_that_was_put_back_lets_nobody_push_in_p22(queue: QueueDepth) -> None:
+    first = a_record()
+    queue.saw(seen(first, 1))
+    created = moment(first.job.create_time)
+
+    second, third = (queue.place(created - DAY) for _ in range(2))
+
+    assert created < second < third < created + timedelta(milliseconds=1)
+    assert queue.place(created + DAY) == created + DAY
+
+
+def test_a_clock_that_was_put_back_during_a_restart_lets_nobody_push_in_p22(queue: QueueDepth) -> None:
+    queue.load([QueuedRow("j1", PROJECT, "a", int(NOW.timestamp() * 1_000_000))])
+
+    assert NOW < queue.place(NOW - DAY) < NOW + timedelta(milliseconds=1)
+
+
+def test_where_nobody_waits_a_clock_may_be_put_back(queue: QueueDepth) -> None:
+    queue.reserve("j1", PROJECT, "a")
+    queue.place(NOW)
+    queue.release("j1", PROJECT, "a")
+
+    assert queue.place(NOW - DAY) == NOW - DAY

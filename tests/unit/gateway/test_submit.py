@@ -13,6 +13,8 @@ from gateway.queue_depth import QueueDepth
 from gateway.submit import Submitter
 from gateway.watch_hub import WatchHub
 from headway.contract.errors import (
+    DiskFull,
+    HeadwayError,
     OutOfRange,
     PermissionDenied,
     QueueFull,
@@ -45,6 +47,17 @@ from tests.unit.gateway.builders import (
 
 
 @dataclass
+class Space:
+    """Room on a disk, or none."""
+
+    refusal: HeadwayError | None = None
+
+    def check(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+
+@dataclass
 class Door:
     """A submitter on a real interface to a bucket in memory."""
 
@@ -53,6 +66,7 @@ class Door:
     world: FakeWorld
     queue: QueueDepth
     projection: Projection
+    space: Space
 
     async def create(self, request: CreateJobRequest, projects: Sequence[str] = ("demo",)) -> Job:
         return await self.submitter.create(request, a_principal(projects=projects))
@@ -67,8 +81,9 @@ async def door(memory_bus: MemoryBus, tmp_path: Path, clock: ManualClock) -> Asy
     projection = Projection(tmp_path / "projection.db", clock)
     await projection.begin(NOW)
     world, queue = FakeWorld(), QueueDepth(per_project=100, per_key=100)
-    submitter = Submitter(records, projection, queue, JobViews(WatchHub(), NoHosts(), clock), world, clock)
-    yield Door(submitter, records, world, queue, projection)
+    space = Space()
+    submitter = Submitter(records, projection, queue, JobViews(WatchHub(), NoHosts(), clock), world, clock, space)
+    yield Door(submitter, records, world, queue, projection, space)
     await projection.aclose()
 
 
@@ -220,6 +235,19 @@ async def test_a_repeat_of_a_job_that_runs_does_not_count_it_as_queued(door: Doo
         await door.create(a_request())
 
 
+async def test_without_room_nothing_is_written_or_counted_and_a_repeat_is_still_answered_p28(door: Door) -> None:
+    first = await door.create(a_request(request_id="r1"))
+    door.space.refusal = DiskFull("full")
+    with pytest.raises(DiskFull):
+        await door.create(a_request(request_id="r2"))
+    assert (await door.create(a_request(request_id="r1"))).name == first.name
+    with pytest.raises(OutOfRange):
+        await door.create(a_request(a_spec(a_tabular_spec(epochs=-1))))
+    door.space.refusal = None
+    for number in range(2, 101):
+        await door.create(a_request(request_id=f"r{number}"))
+
+
 @dataclass
 class FailingRecords:
     """A bucket that is away."""
@@ -239,7 +267,7 @@ async def test_a_job_that_could_not_be_written_is_not_acknowledged_and_not_count
 ) -> None:
     queue = QueueDepth(per_project=1, per_key=1)
     views = JobViews(WatchHub(), NoHosts(), clock)
-    broken = Submitter(FailingRecords(), door.projection, queue, views, door.world, clock)
+    broken = Submitter(FailingRecords(), door.projection, queue, views, door.world, clock, door.space)
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
             await broken.create(a_request(), a_principal())

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.job_logs import JobLogs
 from gateway.tail_logs import LINGER_SECONDS, LogTails
-from headway.contract.errors import InvalidName, NotFound, ServiceUnavailable
+from headway.contract.errors import InvalidName, NotFound, ServiceUnavailable, WatchLagged
 from headway.testing.clock import ManualClock
 from headway.testing.eventually import eventually
 from headway.v1.jobs_pb2 import Progress
@@ -134,6 +134,25 @@ async def test_a_follower_that_leaves_leaves_nothing_behind(bucket: Bucket, logs
         await reader.task
     assert bucket.hub.num_watches == 0
     assert logs._listeners == {}
+
+
+async def test_a_reader_that_never_reads_is_cut_and_told_where_to_go_on_p24_p27(
+    bucket: Bucket, logs: JobLogs, clock: ManualClock
+) -> None:
+    await logs.append(bucket.record.job.name, 1, lines(1, 700))
+    written: list[TailLogsResponse] = []
+
+    async def write(response: TailLogsResponse) -> None:
+        if written:
+            await asyncio.Event().wait()
+        written.append(response)
+
+    tails = LogTails(bucket, logs, bucket.hub, clock, write_seconds=0.05)
+    with pytest.raises(WatchLagged) as caught:
+        await tails.serve(TailLogsRequest(name=bucket.record.job.name, follow=True), a_principal(), write)
+    assert caught.value.metadata == {"first_line": "501"}
+    assert caught.value.retry_after is not None
+    assert bucket.hub.num_watches == 0
 
 
 async def test_forbidden_and_unknown_jobs_get_the_same_answer_p29(

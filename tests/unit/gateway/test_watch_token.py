@@ -34,6 +34,16 @@ def test_a_token_older_than_the_history_is_refused_e7() -> None:
         read_watch_token(write_watch_token(JOB, 3), JOB, a_job(5, 9))
 
 
+def test_a_token_before_a_gap_in_the_history_is_refused_p24() -> None:
+    """Older checkpoints are let go before what is older still."""
+    job = Job(transitions=[Transition(number=number) for number in (1, 2, 6, 7, 8)])
+    for number in (5, 6, 8):
+        assert read_watch_token(write_watch_token(JOB, number), JOB, job) == number
+    for number in (1, 2, 4):
+        with pytest.raises(ResumeTokenExpired, match="older than the history"):
+            read_watch_token(write_watch_token(JOB, number), JOB, job)
+
+
 def test_a_token_of_another_job_is_refused_e7() -> None:
     with pytest.raises(ResumeTokenExpired):
         read_watch_token(write_watch_token(OTHER, 5), JOB, a_job(5, 9))

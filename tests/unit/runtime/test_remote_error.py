@@ -48,7 +48,6 @@ def test_an_error_comes_back_with_everything_it_carried() -> None:
         (grpc.StatusCode.UNAVAILABLE, Code.UNAVAILABLE, True),
         (grpc.StatusCode.UNKNOWN, Code.INTERNAL, False),
         (grpc.StatusCode.UNIMPLEMENTED, Code.UNIMPLEMENTED, False),
-        (grpc.StatusCode.CANCELLED, Code.CANCELLED, False),
     ],
 )
 def test_an_error_that_is_not_of_headway_is_told_by_its_code(
@@ -71,11 +70,13 @@ def test_every_code_of_the_library_has_one_of_ours(code: grpc.StatusCode) -> Non
     assert from_rpc_error(grpc.aio.AioRpcError(code)).code in set(Code)
 
 
-def test_an_internal_error_without_a_word_of_ours_is_a_broken_stream_and_may_be_tried_again() -> None:
-    """A write that meets a call already over is answered by gRPC with INTERNAL, now and then before the status."""
+@pytest.mark.parametrize("code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.CANCELLED])
+def test_an_error_of_grpc_itself_is_a_broken_stream_and_may_be_tried_again(code: grpc.StatusCode) -> None:
+    """A write that meets a call already over is answered by gRPC with INTERNAL, now and then before the status.
+
+    F12: a server that is told to stop answers a call that it has not taken up yet with CANCELLED.
+    """
     details = "Internal error from Core"
-    error = from_rpc_error(
-        grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
-    )
+    error = from_rpc_error(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details))
     assert (error.code, error.reason, error.message) == (Code.UNAVAILABLE, "STREAM_BROKEN", details)
     assert error.is_retryable

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.blobs.disk import check_room, full_disk_is_told, make_folder
+from gateway.blobs.disk import check_room, full_disk_is_told
 from headway.contract.errors import DiskFull
 
 
@@ -28,22 +28,3 @@ def test_what_would_not_fit_is_refused_at_the_door(tmp_path: Path) -> None:
         check_room(tmp_path, free + 1_000_000_000, min_free_mib=0)
     with pytest.raises(DiskFull):
         check_room(tmp_path, 0, min_free_mib=free // 1024**2 + 1000)
-
-
-def test_each_new_folder_is_put_on_disk_with_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[Path] = []
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        synced.append(_path_of(descriptor))
-        real(descriptor)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    make_folder(tmp_path / "a" / "b")
-    assert synced == [tmp_path, tmp_path / "a"]
-    make_folder(tmp_path / "a" / "b")
-    assert len(synced) == 2
-
-
-def _path_of(descriptor: int) -> Path:
-    return Path(f"/proc/self/fd/{descriptor}").readlink()
