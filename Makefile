@@ -2,7 +2,7 @@
 
 PYTHON ?= python3#   the interpreter that makes .venv
 JOBS ?= 2#           test processes; JOBS=0 runs them in one, for a debugger
-MARKS ?= not slow and not gpu and not bench#   which marked tests `make test` runs; MARKS= runs all
+MARKS ?= not slow and not long and not gpu and not bench#   which marked tests `make test` runs; MARKS= runs all
 T ?=#                pytest -k expression
 PKG ?= tests#        path of a test folder or file
 PYTEST_ARGS ?=#      anything else for pytest
@@ -18,10 +18,10 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-host proto check check-format check-lint check-types check-imports check-protos check-tidy \
-	format test test-e2e test-fault bench demo up buf-baseline clean
+	format test test-e2e test-fault test-fault-long reliability-report bench demo up buf-baseline clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) ## install everything into .venv: to develop, check and test
 
@@ -79,8 +79,14 @@ test: proto ## run the tests: make test [PKG=tests/unit] [T='cancel and not late
 test-e2e: proto ## run the end-to-end tests, the slow ones too: real processes, real nats-server
 	$(PYTEST) -n $(JOBS) -m "not gpu and not bench" $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/e2e
 
-test-fault: proto ## run the fault tests, the slow ones too: e2e plus one injected fault each
-	$(PYTEST) -n $(JOBS) -m "not gpu and not bench" $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault
+test-fault: proto ## run the fault tests, the slow ones too: real processes plus one injected fault each; ten minutes
+	$(PYTEST) -n $(JOBS) -m "not gpu and not bench and not long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault
+
+test-fault-long: proto ## run the long fault tests alone: chaos, ten thousand jobs, the sweep of system calls
+	$(PYTEST) -n $(JOBS) -m "long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault tests/sim
+
+reliability-report: proto ## run what holds faults and promises and write RELIABILITY.md; LONG=1 for the long ones, SEED=N
+	$(BIN)/python -m tests.fault.report --jobs $(JOBS) $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
 
 bench: proto ## measure side by side and print the table; WRITE=1 puts it into docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(if $(WRITE),--write)

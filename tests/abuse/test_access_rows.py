@@ -9,7 +9,13 @@ import pytest
 from headway.contract.errors import Code
 from headway.runtime.keys import _checksum, make_key
 from headway.runtime.remote_error import RemoteError, answer, from_rpc_error
-from headway.v1.jobs_service_pb2 import CancelJobRequest, ListJobsRequest, PauseJobRequest, ResumeJobRequest
+from headway.v1.jobs_service_pb2 import (
+    CancelJobRequest,
+    ListJobsRequest,
+    PauseJobRequest,
+    ResumeJobRequest,
+    SetJobPriorityRequest,
+)
 from headway.v1.jobs_service_pb2_grpc import JobServiceStub
 from headway.v1.results_service_pb2 import CommitResultRequest
 from headway.v1.results_service_pb2_grpc import ResultServiceStub
@@ -50,6 +56,10 @@ def pausing(channel: grpc.aio.Channel) -> Awaitable[object]:
 
 def resuming(channel: grpc.aio.Channel) -> Awaitable[object]:
     return JobServiceStub(channel).ResumeJob(ResumeJobRequest(name=f"{PARENT}/jobs/j{'a' * 25}"))
+
+
+def prioritising(channel: grpc.aio.Channel) -> Awaitable[object]:
+    return JobServiceStub(channel).SetJobPriority(SetJobPriorityRequest(name=f"{PARENT}/jobs/j{'a' * 25}"))
 
 
 def committing(channel: grpc.aio.Channel) -> Awaitable[object]:
@@ -119,6 +129,7 @@ ROWS = (
     scope_row("A12", "host key cancels", "host", cancelling),
     scope_row("A12", "host key pauses", "host", pausing),
     scope_row("A12", "submit key resumes", "submit", resuming),
+    scope_row("A12", "submit key sets a priority", "submit", prioritising),
     Row[Gateway](
         id="A13", what="key in the body", send=using(None, key_in_the_body), code=UA, reason="MISSING_KEY", sent=A_KEY
     ),

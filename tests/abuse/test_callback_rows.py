@@ -1,4 +1,4 @@
-"""Rows D1-D8, D53 and D54 of the abuse corpus: writes without a right, impossible checkpoints, progress and numbers."""
+"""Rows D1-D8, D53 and D54 of the abuse corpus (F40): writes without a right, impossible checkpoints and numbers."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator

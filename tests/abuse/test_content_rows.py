@@ -1,4 +1,4 @@
-"""Rows D30-D50 of the abuse corpus: what a bundle and its files may not be.
+"""Rows D30-D50 of the abuse corpus (F40): what a bundle and its files may not be.
 
 After every row the same job's good bundle is still accepted: a bad payload never spoils a good one.
 """

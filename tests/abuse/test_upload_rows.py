@@ -1,4 +1,4 @@
-"""Rows D9-D29, D51 and D52 of the abuse corpus: what an upload stream may not be.
+"""Rows D9-D29, D51 and D52 of the abuse corpus (F40): what an upload stream may not be.
 
 After every row the good upload of the same blob still succeeds.
 """

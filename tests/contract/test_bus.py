@@ -78,6 +78,20 @@ async def test_an_expected_sequence_fences_a_publish(bus: Bus) -> None:
     await bus.publish(QUEUED, b"two", expect_last=first.sequence)
 
 
+async def test_an_expected_sequence_may_be_that_of_a_pattern_of_subjects(bus: Bus) -> None:
+    """One job's events have a subject each, and one order among them."""
+    started = QUEUED.replace("queued", "started")
+    pattern = QUEUED.replace("queued", "*")
+    first = await bus.publish(QUEUED, b"one", expect_last=0, expect_subject=pattern)
+
+    with pytest.raises(SequenceConflict):
+        await bus.publish(started, b"two", expect_last=0, expect_subject=pattern)
+    second = await bus.publish(started, b"two", expect_last=first.sequence, expect_subject=pattern)
+    with pytest.raises(SequenceConflict):
+        await bus.publish(QUEUED, b"three", expect_last=first.sequence, expect_subject=pattern)
+    await bus.publish(QUEUED, b"three", expect_last=second.sequence, expect_subject=pattern)
+
+
 async def test_a_message_with_a_time_to_live_vanishes(bus: Bus) -> None:
     await bus.publish(QUEUED, b"one", ttl=timedelta(seconds=0.3))
 

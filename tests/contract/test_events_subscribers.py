@@ -38,7 +38,9 @@ async def publishing(server: NatsServer) -> AsyncIterator[NatsBus]:
     """The scheduler's publisher at work, and a connection like its own."""
     async with connect(server.url, "scheduler") as bus, asyncio.TaskGroup() as group:
         await bus.provision(BUCKETS, STREAMS)
-        publisher = group.create_task(EventsPublisher(bus, SystemClock(), clean=Redactor().clean).run())
+        publisher = group.create_task(
+            EventsPublisher(bus, SystemClock(), clean=Redactor().clean, is_leading=lambda: True).run()
+        )
         yield bus
         publisher.cancel()
 

@@ -33,6 +33,7 @@ from headway.v1.jobs_service_pb2 import (
     LogLine,
     PauseJobRequest,
     ResumeJobRequest,
+    SetJobPriorityRequest,
     TailLogsRequest,
     WatchJobRequest,
 )
@@ -243,6 +244,7 @@ async def _all_answers(gateway: Gateway, name: str) -> list[tuple[object, ...]]:
         await refused(stub.CancelJob(CancelJobRequest(name=name, etag='"1"'))),
         await refused(stub.PauseJob(PauseJobRequest(name=name))),
         await refused(stub.ResumeJob(ResumeJobRequest(name=name))),
+        await refused(stub.SetJobPriority(SetJobPriorityRequest(name=name, priority=3))),
         await refused(stub.ExplainJob(ExplainJobRequest(name=name))),
         await refused(_first(responses(stub.WatchJob(WatchJobRequest(name=name))))),
         await refused(_first(responses(stub.WatchJob(WatchJobRequest(name=name, resume_token="x"))))),

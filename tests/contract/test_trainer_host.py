@@ -59,7 +59,7 @@ async def test_an_attempt_goes_from_order_to_commit(
         assert await ended(scheduler, key) == ATTEMPT_OUTCOME_SUCCEEDED
         [commit] = gateway.commits
         assert (commit.job, commit.attempt, commit.host) == (key.job, 1, "hosts/h1")
-        assert {"manifest.json", "toy.json", "weights.bin"} <= {file.path for file in commit.bundle.artifacts}
+        assert {"manifest.json", "toy.json", "padding.txt"} <= {file.path for file in commit.bundle.artifacts}
         assert all(file.digest in gateway.blobs for file in commit.bundle.artifacts)
         numbers = list(gateway.lines[key])
         assert numbers == list(range(1, len(numbers) + 1))
@@ -139,10 +139,10 @@ async def test_operators_can_ask_the_host_itself(host: HostProcess, scheduler: F
         pieces = [piece.data async for piece in responses(stub.FetchResult(FetchResultRequest(job=key.job, attempt=1)))]
         with tarfile.open(fileobj=BytesIO(b"".join(pieces))) as archive:
             sizes = {member.name: member.size for member in archive}
-            assert sizes["weights.bin"] == 1_000_000
+            assert sizes["padding.txt"] == 1_000_000
             manifest = archive.extractfile("manifest.json")
             assert manifest is not None
-            assert b"weights.bin" in manifest.read()
+            assert b"padding.txt" in manifest.read()
         with pytest.raises(RemoteError) as raised:
             await answer(stub.GetAttempt(GetAttemptRequest(job=key.job, attempt=2)))
         assert raised.value.code is Code.NOT_FOUND

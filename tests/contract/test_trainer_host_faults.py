@@ -30,7 +30,7 @@ from tests.contract.host_steps import (
     training,
     uploading,
 )
-from tests.contract.link import linked
+from tests.fault.link import linked
 
 
 async def test_a_scheduler_that_is_away_costs_a_running_attempt_nothing(tmp_path: Path, gateway: FakeGateway) -> None:

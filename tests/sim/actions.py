@@ -80,6 +80,12 @@ def wish(verb: str) -> Callable[[World, Choices], None]:
     return act
 
 
+def prioritise(world: World, choices: Choices) -> None:
+    job_id = _job(world, choices)
+    if job_id is not None:
+        world.prioritise(job_id, choices.below(5) - 2)
+
+
 def join(world: World, choices: Choices) -> None:
     if len(world.hosts) < 3:
         world.add_host(1 + choices.below(2))
@@ -108,6 +114,8 @@ def a_round(world: World, choices: Choices) -> None:
     """What a quiet second brings: calls end, the scheduler passes, every host is told and obeys."""
     world.gateway.run()
     schedule(world, choices)
+    for scheduler in world.all_schedulers():
+        world.publish(scheduler, 1 + choices.below(4))
     for host in world.hosts:
         talk_to(world, host)
 
@@ -152,6 +160,13 @@ def checkpoint(world: World, choices: Choices) -> None:
     busy = _busy(world, choices)
     if busy is not None:
         world.checkpoint(*busy)
+
+
+def checkpoint_often(world: World, choices: Choices) -> None:
+    """More than a history keeps, all in time."""
+    for _ in range(4 + choices.below(10)):
+        checkpoint(world, choices)
+        world.gateway.run()
 
 
 def deliver(world: World, choices: Choices) -> None:
@@ -337,8 +352,10 @@ ACTIONS = (
     Action("cancel", wish("cancel"), 3, is_fault=True),
     Action("pause", wish("pause"), 3, is_fault=True),
     Action("resume", wish("resume"), 3, is_fault=True),
+    Action("prioritise", prioritise, 3, is_fault=True),
     Action("fail", fail, 5, is_fault=True),
     Action("checkpoint", checkpoint, 2, is_fault=True),
+    Action("checkpoint often", checkpoint_often, 1, is_fault=True),
     Action("speak", speak, 5, is_fault=True),
     Action("carry up", carry_up, 5, is_fault=True),
     Action("carry down", carry_down, 5, is_fault=True),
@@ -376,6 +393,7 @@ _OF_EVENTS = [action for action in ACTIONS if action.name.startswith("publish")]
 def repertoire(world: World, choices: Choices) -> list[Action]:
     """The actions of one history, each as often as its weight: some faults are left out, so that others have room."""
     world.publishes = choices.below(EVENTS_EVERY) == 0
+    world.has_leases = choices.below(2) == 0
     share = 1 + choices.below(4)
     return [
         action for action in ACTIONS if not action.is_fault or choices.below(4) < share for _ in range(action.weight)

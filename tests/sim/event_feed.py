@@ -4,12 +4,15 @@ A record comes again until it is acknowledged: after the death of who had it, an
 the one that was silent may go on all the same.
 """
 
+import json
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headway.contract.events import transition_number
-from headway.contract.states import Event, outward_event
+from headway.contract.events import job_id_of, transition_number
+from headway.contract.states import REPLACEABLE_EVENTS, Event, outward_event
 from headway.runtime.feeds import Message
+from headway.v1.jobs_pb2 import Transition
 from headway.v1.records_pb2 import JobRecord
 from scheduler.events_publisher import CONSUMER
 from tests.sim.routine import Routine, SimulatedClock
@@ -40,6 +43,8 @@ class EventFeed:
         self._place = 0
         self._again: deque[Message] = deque()
         self._given: list[_Given] = []
+        self._num_checked = 0
+        self._told: dict[str, list[int]] = {}
 
     def work(self, scheduler: SchedulerProcess, num_steps: int) -> None:
         """Let a scheduler publish for so many steps."""
@@ -67,18 +72,35 @@ class EventFeed:
         return not (self._again or self._given or self._place < len(self._jobs.log))
 
     def check(self, *, is_settled: bool) -> None:
-        """P25: one event a transition that is told, in order; all of them, once there is calm."""
-        told: dict[str, list[int]] = {}
-        for event in self._bus.events:
+        """P25: events come once and in order, each names the one before it; and none is missing, once there is calm."""
+        for event in self._bus.events[self._num_checked :]:
             message_id = event.headers.get("Nats-Msg-Id", "")
-            job_id = message_id.rpartition(":")[0]
+            job_id, number = job_id_of(message_id), transition_number(message_id)
             if job_id in self._jobs.rows:
-                told.setdefault(job_id, []).append(transition_number(message_id))
-        for job_id, record in self._jobs.values.items():
-            wanted = [one.number for one in record.job.transitions if one.event in _TOLD]
-            found = told.get(job_id, [])
-            assert found == wanted[: len(found)], f"P25: events come once and in order, not as {found} of {wanted}"
-            assert found == wanted or not is_settled, "P25: no event is missing"
+                before = self._told.setdefault(job_id, [0])[-1]
+                assert number > before, f"P25: events come once and in order, not {number} behind {before}"
+                named = json.loads(event.data)["data"]["previous_sequence"]
+                assert named == before, f"P25: event {number} names {named} as the one before, and it was {before}"
+                self._told[job_id].append(number)
+        self._num_checked = len(self._bus.events)
+        if is_settled:
+            for job_id, record in self._jobs.values.items():
+                self._check_complete(job_id, record)
+
+    def _check_complete(self, job_id: str, record: JobRecord) -> None:
+        """What was replaced before it was told is not owed, nor what a history of nothing but life had no room for."""
+        told = set(self._told.get(job_id, ()))
+        newest = {one.event: one.number for one in record.job.transitions if one.event in REPLACEABLE_EVENTS}
+        owed = {one.number: one.event for one in self._written(job_id) if one.event in _TOLD}
+        forgotten = record.job.transitions[0].number
+        for number, event in owed.items():
+            is_replaced = number < newest.get(event, 0)
+            assert number in told or is_replaced or number < forgotten, f"P25: event {number} is missing"
+
+    def _written(self, job_id: str) -> Iterator[Transition]:
+        for message in self._jobs.log:
+            if message.key == job_id:
+                yield from JobRecord.FromString(message.data).job.transitions
 
     def _give(self, scheduler: SchedulerProcess) -> _Given | None:
         if self._again:

@@ -22,7 +22,7 @@ from headway.runtime.feeds import Message
 from headway.runtime.principal import Principal
 from headway.runtime.records import RecordError
 from headway.v1.jobs_pb2 import Bundle, Progress, ResultSummary
-from headway.v1.jobs_service_pb2 import CancelJobRequest, PauseJobRequest, ResumeJobRequest
+from headway.v1.jobs_service_pb2 import CancelJobRequest, PauseJobRequest, ResumeJobRequest, SetJobPriorityRequest
 from headway.v1.records_pb2 import JobRecord, ModelRecord
 from tests.sim.routine import Routine, SimulatedClock
 from tests.sim.spawner import NoSpawner
@@ -120,6 +120,9 @@ class GatewayProcess:
 
     def resume(self, job: str) -> "Coroutine[object, None, object]":
         return self._steering.resume(ResumeJobRequest(name=job), CALLER)
+
+    def prioritise(self, job: str, priority: int) -> "Coroutine[object, None, object]":
+        return self._steering.set_priority(SetJobPriorityRequest(name=job, priority=priority), CALLER)
 
     def commit(self, job: str, attempt: int, host: str, digest: str, score: float) -> "Coroutine[object, None, object]":
         claim = Claim(job=JobName.parse(job), attempt=attempt, host=host)

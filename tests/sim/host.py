@@ -3,9 +3,11 @@
 The agent itself needs files and child processes, so this is a model of it. What it says and obeys are real messages.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from headway.contract.run_time import MAX_RUNTIME
 from headway.testing.builders import a_host
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_CANCELLED,
@@ -20,6 +22,7 @@ from headway.v1.jobs_pb2 import (
 from headway.v1.scheduler_service_pb2 import AttemptStop, SynchronizeRequest, SynchronizeResponse
 from scheduler.snapshot import AttemptKey
 from scheduler.synchronize import Conversation
+from tests.sim.routine import SimulatedClock
 from tests.sim.scheduler_process import SchedulerProcess
 
 _ENDED_BY = {
@@ -34,7 +37,12 @@ class HostAttempt:
 
     outcome: "AttemptOutcome.ValueType" = ATTEMPT_OUTCOME_UNSPECIFIED
     failure_class: "FailureClass.ValueType" = FAILURE_CLASS_TRANSIENT
+    reason: str = "BROKEN"
     step: int = 0
+    limit_seconds: float = math.inf
+    began: float = 0.0
+    ran: float = 0.0
+    """As far as this boot knows: 0 for what an earlier one had begun."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Stream:
 class SimulatedHost:
     """One host id over all its boots."""
 
-    def __init__(self, host_id: str, num_slots: int, memory_mib: int) -> None:
+    def __init__(self, host_id: str, num_slots: int, memory_mib: int, clock: SimulatedClock) -> None:
         self.host_id = host_id
         self.name = f"hosts/{host_id}"
         self.boot = 1
@@ -75,6 +83,7 @@ class SimulatedHost:
         self.delivering: set[AttemptKey] = set()
         self.stream: Stream | None = None
         self.boots_of: dict[AttemptKey, int] = {}
+        self._clock = clock
         self._num_slots = num_slots
         self._memory_mib = memory_mib
         self._sequence = 0
@@ -108,9 +117,10 @@ class SimulatedHost:
         request = SynchronizeRequest(host=self._described, sequence=self._sequence)
         for (job_id, number), one in self.attempts.items():
             report = request.attempts.add(job=job_name(job_id), attempt=number, outcome=one.outcome, step=one.step)
-            if one.outcome in (ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_LOST):
+            report.runtime.FromMilliseconds(int(1000 * self._ran(one)))
+            if one.outcome in (ATTEMPT_OUTCOME_FAILED, ATTEMPT_OUTCOME_LOST, ATTEMPT_OUTCOME_PAUSED):
                 report.failure.failure_class = one.failure_class
-                report.failure.reason = "BROKEN"
+                report.failure.reason = one.reason
                 report.failure.message = "it broke"
         return request
 
@@ -123,15 +133,32 @@ class SimulatedHost:
             if key in self.attempts and self.attempts[key].outcome:
                 self.ends[key] = self.attempts.pop(key)
         for order in response.run:
-            self._begin((job_id_of(order.job), order.attempt))
+            limit = order.runtime_left.ToMilliseconds() / 1000 if order.HasField("runtime_left") else math.inf
+            self._begin((job_id_of(order.job), order.attempt), limit)
 
-    def _begin(self, key: AttemptKey) -> None:
-        if key in self.attempts or self.is_draining:
+    def stop_what_is_used_up(self) -> set[AttemptKey]:
+        """End what has been at work for as long as it may; the attempts that this ended."""
+        ended = {key for key in self.training() if self._ran(self.attempts[key]) >= self.attempts[key].limit_seconds}
+        for key in ended:
+            self.end(key, ATTEMPT_OUTCOME_PAUSED, reason=MAX_RUNTIME)
+        return ended
+
+    def _ran(self, one: HostAttempt) -> float:
+        return one.ran if one.outcome else self._clock.seconds - one.began
+
+    def _begin(self, key: AttemptKey, limit_seconds: float) -> None:
+        if key in self.attempts:
+            return
+        if self.is_draining:
+            # What ended here before is told again; what did not, is refused.
+            refused = HostAttempt(outcome=ATTEMPT_OUTCOME_LOST, reason="HOST_DRAINING")
+            self.attempts[key] = self.ends.pop(key) if key in self.ends else refused
             return
         for older in [one for one in self.training() if one[0] == key[0] and one[1] < key[1]]:
             self.end(older, ATTEMPT_OUTCOME_LOST)
         # An order for what ended here before is answered with the end.
-        self.attempts[key] = self.ends.pop(key) if key in self.ends else HostAttempt()
+        begun = HostAttempt(limit_seconds=limit_seconds, began=self._clock.seconds)
+        self.attempts[key] = self.ends.pop(key) if key in self.ends else begun
         self.boots_of[key] = self.boot
 
     def _stop(self, key: AttemptKey, reason: "AttemptStop.Reason.ValueType") -> None:
@@ -153,11 +180,13 @@ class SimulatedHost:
         key: AttemptKey,
         outcome: "AttemptOutcome.ValueType",
         failure_class: "FailureClass.ValueType" = FAILURE_CLASS_TRANSIENT,
+        reason: str = "BROKEN",
     ) -> None:
         """An attempt is over here; the first end counts."""
         one = self.attempts.get(key)
         if one is not None and not one.outcome:
-            one.outcome, one.failure_class = outcome, failure_class
+            one.ran = self._ran(one)
+            one.outcome, one.failure_class, one.reason = outcome, failure_class, reason
 
     def die(self) -> None:
         """The process is gone; its disk is not."""
@@ -175,7 +204,9 @@ class SimulatedHost:
             self.attempts.clear()
             self.outbox.clear()
         for key in self.training():
-            self.end(key, ATTEMPT_OUTCOME_LOST)
+            # How long it was at work died with the process.
+            self.attempts[key].began = self._clock.seconds
+            self.end(key, ATTEMPT_OUTCOME_LOST, reason="HOST_RESTARTED")
         self._describe()
 
     def drain(self) -> None:

@@ -6,7 +6,8 @@ scheduler has really heard, which boots there were. Numbers are those of RELIABI
 
 from dataclasses import dataclass, field
 
-from headway.contract.states import TABLE, is_held, is_terminal, state_name
+from headway.contract.run_time import is_used_up
+from headway.contract.states import REPLACEABLE_EVENTS, TABLE, is_held, is_terminal, state_name
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_FAILED,
     ATTEMPT_OUTCOME_LOST,
@@ -20,6 +21,7 @@ from headway.v1.jobs_pb2 import (
     JOB_STATE_RUNNING,
     JOB_STATE_SUCCEEDED,
     Attempt,
+    Transition,
 )
 from headway.v1.records_pb2 import JobRecord, ModelRecord
 from scheduler.cluster_view import Moment
@@ -88,8 +90,7 @@ class Watcher:
             assert one.occur_time.ToNanoseconds() >= last, "P22: a history never goes back in time"
             last, state, number = one.occur_time.ToNanoseconds(), one.to_state, number + 1
         assert state == new.job.state, "the state is where the history leads"
-        kept = len(new.job.transitions) - num_new
-        assert kept == 0 or new.job.transitions[kept - 1] == old.job.transitions[-1], "P25: history is never rewritten"
+        _check_what_was_let_go(list(old.job.transitions), list(new.job.transitions), num_new)
 
     def _check_attempts(self, old: JobRecord, new: JobRecord) -> None:
         grown = new.job.attempt - old.job.attempt
@@ -98,6 +99,7 @@ class Watcher:
             key = (new.job.name.rpartition("/")[2], new.job.attempt)
             assert (old.job.state, new.job.state) == (JOB_STATE_QUEUED, JOB_STATE_RUNNING), "only a claim begins one"
             assert key not in self._truth.began, "an attempt number never repeats"
+            assert not is_used_up(old), "a job whose max_runtime is used up is given to no host"
             self._truth.began[key] = self._clock.seconds
         elif is_held(new.job.state):
             assert new.job.host == old.job.host, "an attempt never changes its host"
@@ -140,7 +142,10 @@ class Watcher:
         counts = is_failure and ended.failure.failure_class == FAILURE_CLASS_TRANSIENT
         assert failed - old.num_transient_failures == int(counts), "P19: a loss or a pause uses up no try"
         is_loss = ended.outcome == ATTEMPT_OUTCOME_LOST and not was_pausing
-        assert lost - old.num_losses == int(is_loss), "P19: a failure uses up no loss"
+        got_on = is_loss and old.job.checkpoint.step > old.step_at_loss
+        before = 0 if got_on else old.num_losses
+        assert lost - before == int(is_loss), "P19: a failure uses up no loss, and a job that gets on has them anew"
+        assert new.step_at_loss >= old.step_at_loss, "P19: what was got on with once counts once"
         if ended.outcome == ATTEMPT_OUTCOME_FAILED and ended.failure.failure_class != FAILURE_CLASS_TRANSIENT:
             assert is_terminal(new.job.state), "P19: what no retry mends is never retried"
 
@@ -151,6 +156,10 @@ class Watcher:
         scheduler = self._truth.schedulers.get(writer)
         if scheduler is not None:
             assert scheduler.is_recovered, "P18: nothing is changed before recovery is over"
+            assert scheduler.is_leading or scheduler.has_one_on_its_way(), "F15: who leads no longer changes nothing"
+        if ended.number:
+            ran, most = ended.runtime.ToMilliseconds() / 1000, self._clock.seconds - self._truth.began[named]
+            assert ran <= most + 0.001, "no attempt is said to have been at work for longer than it was there"
         if ended.outcome == ATTEMPT_OUTCOME_FAILED:
             assert named in self._truth.failed, "an attempt that did not fail is never said to have failed"
         if ended.outcome == ATTEMPT_OUTCOME_LOST and ended.failure.reason == "HOST_LOST" and scheduler is not None:
@@ -165,6 +174,21 @@ class Watcher:
             assert named in self._truth.stopped, (
                 "an attempt that goes on, or has a result, is never said to be given up"
             )
+
+
+def _check_what_was_let_go(old: list[Transition], new: list[Transition], num_new: int) -> None:
+    """P25: a history is never rewritten, and only what a later transition has replaced goes before the oldest."""
+    kept = new[: len(new) - num_new]
+    if len(kept) == len(old):
+        assert kept == old, "P25: history is never rewritten"
+        return
+    numbers = {one.number for one in kept}
+    assert kept == [one for one in old if one.number in numbers], "P25: history is never rewritten"
+    newest = {one.event: one.number for one in new if one.event in REPLACEABLE_EVENTS}
+    for one in old:
+        if one.number not in numbers and one.number >= newest.get(one.event, 0):
+            is_bare = all(left.number >= newest.get(left.event, 0) for left in new)
+            assert is_bare, "P25: history lets go of what a later transition has replaced before anything else"
 
 
 def _ended(old: JobRecord, new: JobRecord) -> Attempt:

@@ -47,7 +47,7 @@ def _check_priority(plan: Plan, view: ClusterView, now: float) -> None:
 
 
 def _rank(job: Job) -> float:
-    return job.create_time.ToNanoseconds() / 1e9 - SECONDS_PER_POINT * job.spec.priority
+    return job.create_time.ToNanoseconds() / 1e9 - SECONDS_PER_POINT * job.priority
 
 
 def _job(view: ClusterView, job_id: str) -> Job:

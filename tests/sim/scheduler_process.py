@@ -1,6 +1,7 @@
 """One start of the scheduler: the loops, the view and the conversations that run in production, moved step by step."""
 
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO
@@ -31,8 +32,14 @@ _ROUNDING = 1e-6
 class _Applier(Applier):
     """One write after the other: which of them meets which news is the simulator's choice."""
 
-    def __init__(self, records: SimulatedRecords[JobRecord], view: ClusterView, clock: SimulatedClock) -> None:
-        super().__init__(records, view, clock, clean=str)
+    def __init__(
+        self,
+        records: SimulatedRecords[JobRecord],
+        view: ClusterView,
+        clock: SimulatedClock,
+        is_leading: Callable[[], bool],
+    ) -> None:
+        super().__init__(records, view, clock, clean=str, is_leading=is_leading)
         self.view = view
         self._seconds = clock.monotonic
         self.is_done = True
@@ -60,6 +67,9 @@ class SchedulerProcess:
         self.name = name
         self.link = Link(name)
         self.is_frozen = False
+        self.is_leading = True
+        """Whether its leader lease lasts; without one it changes nothing. `test_leaders` has the lease itself."""
+        self._may_be_late = True
         self.recovered_at: float | None = None
         self.trusted_since = clock.seconds
         self._ran_at = clock.seconds
@@ -67,10 +77,14 @@ class SchedulerProcess:
         self._jobs = jobs
         signals = Signals()
         self.signals = signals
+
+        def leads() -> bool:
+            return self.is_leading
+
         self.view = ClusterView(LEASE, EXECUTION_MODE_AUTO, signals)
-        self.applier = _Applier(SimulatedRecords(jobs, self.link), self.view, clock)
+        self.applier = _Applier(SimulatedRecords(jobs, self.link), self.view, clock, leads)
         pulse = Pulse(self.view, clock, lease_seconds=LEASE)
-        self._presence = Presence(bus, self.view, signals, clock, lease_seconds=LEASE)
+        self._presence = Presence(bus, self.view, signals, clock, lease_seconds=LEASE, is_leading=leads)
         self._presence._records = SimulatedRecords(hosts, self.link)
         passes = PassLoop(self.view, self.applier, signals, pulse, clock, on_host_lost=self._presence.host_lost)
         self._recovered = SimulatedEvent()
@@ -78,7 +92,7 @@ class SchedulerProcess:
         self._pulse = Routine(pulse.run())
         self._follower = JobsFollower(bus, self.view, clock)
         self.synchronizer = Synchronizer(self.view, signals, NoSpawner(), clock, lease=timedelta(seconds=LEASE))
-        self.publisher = EventsPublisher(SimulatedBus(clock, bus), clock, clean=str)
+        self.publisher = EventsPublisher(SimulatedBus(clock, bus), clock, clean=str, is_leading=leads)
         self._backlog = deque(sorted(jobs.rows.values(), key=lambda message: message.sequence))
         self._place = len(jobs.log)
         self._seen = (-1, -1)
@@ -93,6 +107,11 @@ class SchedulerProcess:
     @property
     def num_unread(self) -> int:
         return len(self._backlog) + len(self._jobs.log) - self._place
+
+    def has_one_on_its_way(self) -> bool:
+        """Whether a write without the lease may be one that was sent while it lasted: one at most."""
+        may_be_late, self._may_be_late = self._may_be_late, False
+        return may_be_late
 
     def has_news(self) -> bool:
         """Whether its beliefs may have changed since the last look."""

@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from logging import CRITICAL
 from unittest.mock import patch
 
 import structlog
 
-from headway.contract import transitions
+from headway.contract import record_changes, transitions
+from headway.contract.times import duration
 from headway.testing.builders import a_spec
 from headway.v1.job_specs_pb2 import EvalPolicy, JobSpec, Policies, ResourceSpec
-from scheduler import events_publisher
 from tests.sim.invariants import LOSSES_MAX
-from tests.sim.store import WINDOW_SECONDS
 
 MIN_SCORE = 0.5
+MAX_RUNTIME = timedelta(seconds=2)
+"""A wait or two of a history."""
+TRANSITIONS_KEPT = 12
+"""Fewer than in production, so that fifty steps can have more."""
 
 
 def _specs() -> tuple[JobSpec, ...]:
@@ -22,16 +26,18 @@ def _specs() -> tuple[JobSpec, ...]:
     demanding = ResourceSpec(memory_mib=600)
     picky = a_spec(policies=policies)
     picky.eval_policy.CopyFrom(EvalPolicy(min_scores={"score": MIN_SCORE}))
+    limited = Policies(retry_max=1, max_runtime=duration(MAX_RUNTIME))
     return (
         a_spec(policies=policies),
         a_spec(policies=policies, priority=5, resources=demanding),
         a_spec(policies=policies, priority=-5, resources=demanding),
         picky,
+        a_spec(policies=limited),
     )
 
 
 SPECS = _specs()
-"""Plain, demanding, modest and hard to please."""
+"""Plain, demanding, modest, hard to please, and not to be at work for long."""
 
 
 @contextmanager
@@ -41,7 +47,7 @@ def simulated() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(CRITICAL))
     with (
         patch.object(transitions, "LOSSES_MAX", LOSSES_MAX),
-        patch.object(events_publisher, "_TRUSTED_SECONDS", WINDOW_SECONDS / 2),
+        patch.object(record_changes, "TRANSITIONS_KEPT", TRANSITIONS_KEPT),
         patch("gateway.commit.check_bundle", lambda *_: None),
         patch("gateway.commit.check_digest", lambda *_: None),
     ):

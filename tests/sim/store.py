@@ -11,6 +11,7 @@ from google.protobuf.message import Message as ProtoMessage
 from headway.contract.errors import StoreUnavailable
 from headway.contract.subjects import BucketSpec, StreamSpec
 from headway.runtime.bus import Published
+from headway.runtime.bus_errors import SequenceConflict
 from headway.runtime.feeds import Message
 from headway.runtime.records import Conflict, RecordExists, RecordMissing, Stored, TimeToLive
 from headway.testing.memory_bus import MemoryBus
@@ -18,8 +19,8 @@ from tests.sim.routine import Pause, SimulatedClock, pause
 
 M = TypeVar("M", bound=ProtoMessage)
 _MESSAGE_ID = "Nats-Msg-Id"
-WINDOW_SECONDS = 120.0
-"""Shorter than the ten minutes of production, so that a history can outlast it."""
+WINDOW_SECONDS = 5.0
+"""Much shorter than the ten minutes of production: nothing rests on it."""
 _ROUNDS_MAX = 20
 
 
@@ -158,9 +159,12 @@ class SimulatedBus(MemoryBus):
         *,
         message_id: str | None = None,
         expect_last: int | None = None,
+        expect_subject: str | None = None,
         ttl: timedelta | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Published:
+        if expect_last is not None:
+            self._check_last(expect_subject or subject, expect_last)
         known_at = self._ids.get(message_id or "")
         if known_at is not None and self._time.seconds - known_at < WINDOW_SECONDS:
             return Published(0, is_duplicate=True)
@@ -177,6 +181,11 @@ class SimulatedBus(MemoryBus):
         if self._is_slow:
             await pause(Pause.TRAVEL)
         return Published(message.sequence, is_duplicate=False)
+
+    def _check_last(self, pattern: str, expected: int) -> None:
+        newest = next((one.sequence for one in reversed(self.events) if _matches(pattern, one.subject)), 0)
+        if newest != expected:
+            raise SequenceConflict(pattern)
 
     async def last_message(self, stream: StreamSpec | BucketSpec, subject: str) -> Message | None:
         return next((one for one in reversed(self.events) if _matches(subject, one.subject)), None)

@@ -6,8 +6,8 @@ so that a mutation that merely crashes proves nothing.
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from types import ModuleType
 from unittest.mock import patch
 
@@ -16,6 +16,7 @@ from headway.contract import record_changes, states, transitions
 from headway.contract.errors import StaleAttempt
 from headway.contract.record_changes import check_fence
 from headway.contract.retry import Retry, RetryPolicy
+from headway.contract.run_time import NONE
 from headway.contract.states import Event
 from headway.testing.builders import A_MOMENT
 from headway.v1.jobs_pb2 import (
@@ -27,6 +28,7 @@ from headway.v1.jobs_pb2 import (
 )
 from headway.v1.records_pb2 import JobRecord
 from scheduler import events_publisher, job_index, reconcile
+from scheduler.apply import Applier
 from scheduler.cluster_view import ClusterView, Moment
 from scheduler.events_publisher import EventsPublisher
 from scheduler.host_table import Voice, Word
@@ -36,7 +38,7 @@ from scheduler.placement import Room
 from scheduler.pulse import Pulse
 from scheduler.snapshot import AttemptEnd, Demand, HeldJob, HostView, Order
 from tests.sim import actions
-from tests.sim.store import SimulatedRecords
+from tests.sim.store import SimulatedBus, SimulatedRecords
 
 Owner = type | ModuleType
 Patches = Mapping[tuple[Owner, str], object]
@@ -135,9 +137,20 @@ def _by_the_id(job: Job, job_id: str) -> Order:
     return (0.0, 0.0, job_id)
 
 
-async def _all(self: EventsPublisher, job: Job) -> int:
+_place = EventsPublisher._place
+
+
+async def _all(self: EventsPublisher, job: Job, *, at_least: int = 0) -> events_publisher._Place:
     """As if everything were out already."""
-    return job.transitions[-1].number
+    return replace(await _place(self, job, at_least=at_least), number=job.transitions[-1].number)
+
+
+def _oldest(_: object) -> int:
+    return 0
+
+
+def _as_submitted(job: Job) -> int:
+    return job.spec.priority
 
 
 def _no_digest(record: JobRecord) -> str:
@@ -152,8 +165,10 @@ def _hear_by_the_wall(self: ClusterView, word: Word, voice: Voice, now: Moment) 
     return _hear(self, word, voice, _by_the_wall(now))
 
 
-def _lose_on_tries(record: JobRecord, *, attempt: int, now: datetime, reason: str = "", message: str = "") -> JobRecord:
-    changed = _lose_attempt(record, attempt=attempt, now=now, reason=reason, message=message)
+def _lose_on_tries(
+    record: JobRecord, *, attempt: int, now: datetime, reason: str = "", message: str = "", ran: timedelta = NONE
+) -> JobRecord:
+    changed = _lose_attempt(record, attempt=attempt, now=now, reason=reason, message=message, ran=ran)
     if changed.num_losses > record.num_losses:
         changed.num_losses -= 1
         changed.num_transient_failures += 1
@@ -175,6 +190,7 @@ TEETH = (
     Tooth("P11: a commit wins over a pause", {(transitions, "commit_result"): _too_late}, ("P11:",)),
     Tooth("P8: a repeat is known by its digest", {(transitions, "committed_digest"): _no_digest}, ("P8:",)),
     Tooth("P7: a success has its version", {(registrar, "makes_version"): _never}, ("P7:",)),
+    Tooth("F15: the leader's lease is looked at before each write", {(Applier, "_may_write"): _always}, ("F15:",)),
     Tooth("P18: recovery comes before reaping", {(PassLoop, "run"): _run_at_once}, ("P18:",)),
     Tooth("P17: leases start anew after recovery", {(ClusterView, "restart_leases"): _nothing}, ("P17:",)),
     Tooth("P17: leases start anew after a freeze", {(Pulse, "feel"): _nothing}, ("P17:",)),
@@ -183,8 +199,11 @@ TEETH = (
     Tooth("the memory of a host is its bound", {(Room, "fits"): _has_a_slot}, ("memory",)),
     Tooth("the slots of a host are its bound", {(Room, "fits"): _always}, ("slots", "memory")),
     Tooth("the queue goes by priority", {(job_index, "order_of"): _by_the_id}, ("overtaken",)),
-    Tooth("P25: an event's place is read from the stream", {(EventsPublisher, "_published"): _all}, ("P25:",)),
-    Tooth("P25: an old place is read anew", {(events_publisher, "_TRUSTED_SECONDS"): 1e9}, ("P25:",)),
+    Tooth("P25: an event's place is read from the stream", {(EventsPublisher, "_place"): _all}, ("P25:",)),
+    Tooth("P25: an event goes behind the one that was read", {(SimulatedBus, "_check_last"): _nothing}, ("P25:",)),
+    Tooth("P25: what is replaced is let go of first", {(record_changes, "_least_needed"): _oldest}, ("P25:",)),
+    Tooth("a priority counts at once", {(job_index, "base_priority"): _as_submitted}, ("overtaken",)),
+    Tooth("max_runtime ends a job's way to a host", {(transitions, "is_used_up"): _never}, ("max_runtime",)),
     Tooth("P19: tries are counted and capped", {(transitions, "decide"): _always_again}, ("P19:",)),
     Tooth("P19: a loss uses up no try", {(transitions, "lose_attempt"): _lose_on_tries}, ("P19:",)),
     Tooth(

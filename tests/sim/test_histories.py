@@ -8,6 +8,7 @@ import pytest
 
 from headway.contract.states import is_terminal, state_name
 from headway.v1.jobs_pb2 import AttemptOutcome
+from tests.fault import figures
 from tests.sim.choices import Seeded
 from tests.sim.history import STEPS, Broken, play, run_seed, run_seeds
 from tests.sim.setting import simulated
@@ -23,13 +24,17 @@ _LONG_FROM = 1_000_000
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_history_breaks_a_promise(part: int) -> None:
     run_seeds(part * HISTORIES_A_PART, HISTORIES_A_PART)
+    figures.record(row="all", name="simulator", histories=HISTORIES_A_PART, steps=HISTORIES_A_PART * STEPS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(LONG_PARTS))
 def test_no_longer_history_breaks_a_promise(part: int) -> None:
     run_seeds(_LONG_FROM + part * LONG_HISTORIES_A_PART, LONG_HISTORIES_A_PART, num_steps=2 * STEPS)
+    figures.record(
+        row="all", name="simulator", histories=LONG_HISTORIES_A_PART, steps=LONG_HISTORIES_A_PART * 2 * STEPS
+    )
 
 
 def test_a_seed_is_one_history() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.fault import figures
 from tests.sim.history import Broken, run_seed
 from tests.sim.setting import simulated
 from tests.sim.teeth import TEETH, Tooth
@@ -14,6 +15,7 @@ def test_without_the_safety_a_history_breaks_its_promise(tooth: Tooth) -> None:
     with simulated(), tooth.out():
         found = next((why for seed in range(HISTORIES) if (why := _broken(seed, tooth))), "")
 
+    figures.record(row="all", name="teeth", caught=int(bool(found)), of=1)
     assert found, f"{HISTORIES} histories did not notice that this is missing: {tooth.safety}"
 
 

@@ -57,6 +57,9 @@ class World:
         self.event_feed = EventFeed(self.jobs, self.bus, self.clock)
         self.publishes = False
         """Whether events are made in this history; they cost as much as all the rest."""
+        self.has_leases = False
+        """Whether a scheduler that another follows finds out by its lease; without one, no promise may break all the
+        same."""
         self.hosts: list[SimulatedHost] = []
         self.streams: list[Stream] = []
         self.zombies: list[SchedulerProcess] = []
@@ -108,10 +111,13 @@ class World:
         calls = {"cancel": self.gateway.cancel, "pause": self.gateway.pause, "resume": self.gateway.resume}
         self.gateway.start(calls[verb](job_name(job_id)), ended)
 
+    def prioritise(self, job_id: str, priority: int) -> None:
+        self.gateway.start(self.gateway.prioritise(job_name(job_id), priority), lambda _: None)
+
     # Hosts.
 
     def add_host(self, num_slots: int) -> SimulatedHost:
-        host = SimulatedHost(["anton", "berta", "carl", "dora"][len(self.hosts)], num_slots, 1000)
+        host = SimulatedHost(["anton", "berta", "carl", "dora"][len(self.hosts)], num_slots, 1000, self.clock)
         self.hosts.append(host)
         return host
 
@@ -201,6 +207,7 @@ class World:
                 return
             host.stream = Stream(host, self.scheduler, Conversation(self.clock.seconds))
             self.streams.append(host.stream)
+        self.truth.stopped |= host.stop_what_is_used_up()
         host.stream.up.append(host.request())
 
     def carry_up(self, stream: Stream) -> None:
@@ -276,6 +283,7 @@ class World:
         """Another scheduler starts while the one before still believes that it is the one."""
         if self.scheduler is not None:
             self.zombies.append(self.scheduler)
+            self.scheduler.is_leading = not self.has_leases
             for stream in [one for one in self.streams if one.scheduler is self.scheduler]:
                 stream.host.leave_stream()
         self.start_scheduler()
