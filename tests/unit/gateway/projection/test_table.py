@@ -1,4 +1,4 @@
-"""Rows of the projection: order-free, idempotent, with their position in one commit; a damaged file is never thrown away."""
+"""Rows are order-free, idempotent, one commit with their position; damaged files are never thrown away."""
 
 import os
 import sqlite3
