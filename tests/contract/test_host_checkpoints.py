@@ -163,7 +163,8 @@ async def test_a_process_that_is_killed_while_it_saves_costs_that_checkpoint_onl
         order = an_attempt(kill_in_save_from=50, kill_mark=str(tmp_path / "killed"))
         key = scheduler.order(order)
         assert await ended(scheduler, key) == ATTEMPT_OUTCOME_FAILED
-        assert list((host.host_dir / "checkpoints").glob("*/.part-*")), "it was half-way through"
+        assert (tmp_path / "killed").is_file(), "it was half-way through"
+        assert not list((host.host_dir / "checkpoints").glob("*/.part-*")), "the half is swept"
         scheduler.release(key)
         later = scheduler.order(next_attempt(order, gateway=gateway))
         assert await ended(scheduler, later) == ATTEMPT_OUTCOME_SUCCEEDED
