@@ -85,8 +85,8 @@ test-fault: proto ## run the fault tests, the slow ones too: real processes plus
 test-fault-long: proto ## run the long fault tests alone: chaos, ten thousand jobs, the sweep of system calls
 	$(PYTEST) -n $(JOBS) -m "long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault tests/sim
 
-reliability-report: proto ## run what holds faults and promises and write RELIABILITY.md; LONG=1 for the long ones, SEED=N
-	$(BIN)/python -m tests.fault.report --jobs $(JOBS) $(if $(LONG),--long) $(if $(SEED),--seed $(SEED))
+reliability-report: proto ## run what holds faults and promises and write RELIABILITY.md; LONG=1 for the long ones, ALSO=TEST for one of them, SEED=N
+	$(BIN)/python -m tests.fault.report --jobs $(JOBS) $(if $(LONG),--long) $(ALSO:%=--also %) $(if $(SEED),--seed $(SEED))
 
 bench: proto ## measure side by side and print the table; WRITE=1 puts it into docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(if $(WRITE),--write)

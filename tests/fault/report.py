@@ -1,7 +1,7 @@
 """Runs every test that holds a fault or a promise, and writes RELIABILITY.md from what they find.
 
-`python -m tests.fault.report [--long] [--jobs N] [--seed N]`. Ends with pytest's exit code; the page is written either
-way, because a page that shows a failure is worth more than an old one that shows none.
+`python -m tests.fault.report [--long] [--also TEST] [--jobs N] [--seed N]`. Ends with pytest's exit code; the page is
+written either way, because a page that shows a failure is worth more than an old one that shows none.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "RELIABILITY.md"
 NOTES = ROOT / "docs" / "reliability-bugs.yaml"
 _ALWAYS = ("tests/fault", "tests/sim")
-_CASES, _FIGURES = "cases.xml", "figures.jsonl"
+_CASES, _ALSO_CASES, _FIGURES = "cases.xml", "also.xml", "figures.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,13 @@ class Options:
 
     Attributes:
         is_long: the long tests, too.
+        also: long tests to run beside the others, where not all of them are wanted; pytest's names.
         jobs: test processes.
         seed: of everything that is drawn.
     """
 
     is_long: bool
+    also: tuple[str, ...]
     jobs: int
     seed: int
 
@@ -58,7 +60,9 @@ def main(arguments: Sequence[str]) -> int:
         if not (folder / _CASES).exists():
             sys.stderr.write("pytest has written no results; RELIABILITY.md is left as it is\n")
             return code
-        cases = read_cases(folder / _CASES)
+        cases = [
+            case for name in (_CASES, _ALSO_CASES) if (folder / name).exists() for case in read_cases(folder / name)
+        ]
         run = Run(
             heading=_heading(options, minutes),
             is_long=options.is_long,
@@ -75,22 +79,28 @@ def main(arguments: Sequence[str]) -> int:
 def _options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", action="store_true", help="run the long tests, too")
+    parser.add_argument("--also", action="append", default=[], help="a long test to run beside the others")
     parser.add_argument("--jobs", type=int, default=2, help="test processes")
     parser.add_argument("--seed", type=int, default=int(time.strftime("%Y%m%d")), help="of everything that is drawn")
     given = parser.parse_args(arguments)
-    return Options(bool(given.long), int(given.jobs), int(given.seed))
+    return Options(bool(given.long), tuple(map(str, given.also)), int(given.jobs), int(given.seed))
 
 
 def _run_tests(options: Options, tests: Sequence[HeldTest], folder: Path) -> int:
     elsewhere = [test.node for test in tests if test.ids & FOLLOWED and not test.path.startswith(_ALWAYS)]
     marks = "not gpu and not bench" if options.is_long else "not gpu and not bench and not long"
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-n", str(options.jobs), "-m", marks),
-        *("-p", "randomly", "-p", "no:cacheprovider", f"--randomly-seed={options.seed}"),
-        *(f"--junitxml={folder / _CASES}", *_ALWAYS, *elsewhere),
-    ]
     environ = {**os.environ, FIGURES_VARIABLE: str(folder / _FIGURES), SEED_VARIABLE: str(options.seed)}
-    return subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
+
+    def begin(cases: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={folder / cases}"]
+        return subprocess.Popen(
+            [*command, "-p", "randomly", f"--randomly-seed={options.seed}", *arguments], cwd=ROOT, env=environ
+        )
+
+    runs = [begin(_CASES, "-n", str(options.jobs), "-m", marks, *_ALWAYS, *elsewhere)]
+    if options.also:
+        runs.append(begin(_ALSO_CASES, *options.also))
+    return max(run.wait() for run in runs)
 
 
 def _heading(options: Options, minutes: float) -> list[str]:

@@ -18,6 +18,7 @@ LONG = ToySpec(num_steps=150, step_seconds=0.01)
 SHORT = ToySpec(num_steps=2)
 
 
+@pytest.mark.slow
 async def test_the_gateways_clock_jumps_by_a_day_f10(tmp_path: Path) -> None:
     clock = WallClock(tmp_path / "clock")
     async with fault_cluster(tmp_path, lease_seconds=6, interval_steps=20, gateway_environ=clock.environ) as cluster:

@@ -65,6 +65,7 @@ async def test_what_was_acknowledged_survives_kills_at_random_instants(tmp_path:
         )
 
 
+@pytest.mark.slow
 async def test_a_gateway_that_stands_still_costs_no_job_its_attempt(tmp_path: Path) -> None:
     """F4, P17: three leases long; hosts train on, nothing is queued again, and the results wait for it."""
     async with fault_cluster(tmp_path, slots=2) as cluster:
@@ -81,6 +82,7 @@ async def test_a_gateway_that_stands_still_costs_no_job_its_attempt(tmp_path: Pa
         await cluster.check()
 
 
+@pytest.mark.slow
 async def test_results_wait_for_a_gateway_that_is_away(tmp_path: Path) -> None:
     """F5, P11: four jobs finish while there is no gateway; all four are saved when it is back."""
     async with fault_cluster(tmp_path, hosts=2, slots=2) as cluster:
