@@ -1,6 +1,6 @@
 """Figures that tests measure on their way, for RELIABILITY.md.
 
-A test calls `record`; `make reliability-report` names the file that the figures go to in HEADWAY_FIGURES, gathers them
+A test calls `record`; `make reliability-report` names the file that the figures go to in FAULT_FIGURES, gathers them
 and writes the page. Without that variable nothing is written, so that a test may always record.
 
 The page sums figures up by their name. These names are known, with the numbers that belong to each; any other is shown
@@ -30,8 +30,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 Number = float | int | str
-FIGURES_VARIABLE = "HEADWAY_FIGURES"
-SEED_VARIABLE = "HEADWAY_SEED"
+# Not HEADWAY_...: a service that a test starts would refuse them as settings that it does not know.
+FIGURES_VARIABLE = "FAULT_FIGURES"
+SEED_VARIABLE = "FAULT_SEED"
 _DEFAULT_SEED = 4
 
 

@@ -1,6 +1,6 @@
 """Chaos: faults of every type, drawn by a seed, one after the other without waiting for the last to be over (F53).
 
-A failure prints its seed and what was done when. To try it again: HEADWAY_SEED=N and the same test. The timing of the
+A failure prints its seed and what was done when. To try it again: FAULT_SEED=N and the same test. The timing of the
 machine is no part of the seed, so that a failure may need several tries to come back; what was drawn is the same.
 """
 
@@ -70,7 +70,7 @@ class Chaos:
 
     def story(self) -> str:
         """For whoever has to find out."""
-        return f"HEADWAY_SEED={figures.seed()}, and {len(self.done)} faults:\n" + "\n".join(self.done)
+        return f"FAULT_SEED={figures.seed()}, and {len(self.done)} faults:\n" + "\n".join(self.done)
 
 
 async def submit_all(cluster: FaultCluster, num_jobs: int, over_seconds: float) -> list[str]:
