@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from headway.contract.limits import MIB
+from headway.contract.states import is_terminal
 from headway.contract.subjects import JOBS
 from headway.runtime.nats_bus import connect
 from headway.testing.eventually import eventually
@@ -172,8 +173,10 @@ async def test_flipped_bits_cost_time_and_never_a_result(tmp_path: Path) -> None
     async with fault_cluster(tmp_path, links=True) as cluster:
         link = cluster.links["h1-gateway"]
         link.corrupted_share = 0.05
-        job = await submit_until_acked(cluster, ToySpec(num_steps=5, num_bytes=2_000_000, noise=True))
-        await eventually(lambda: link.num_corrupted >= 5, timeout_seconds=100)
+        job = await submit_until_acked(cluster, ToySpec(num_steps=5, num_bytes=4_000_000, noise=True))
+        # Until the result is through: with luck that takes few of them.
+        await cluster.until(job, lambda one: link.num_corrupted >= 5 or is_terminal(one.state), timeout_seconds=100)
+        assert link.num_corrupted
         link.heal()
         # A flipped length leaves both ends waiting for each other until the keepalive notices.
         done = await cluster.ended(job, timeout_seconds=120)
