@@ -110,6 +110,7 @@ class AttemptRun:
         self._means = means
         self._stop = StopRequest()
         self._telemetry = means.new_telemetry(key)
+        self._closing: asyncio.Task[None] | None = None
 
     def stop(self, reason: StopReason) -> None:
         """Ask for the end."""
@@ -124,6 +125,9 @@ class AttemptRun:
             limiting = self._means.spawner.spawn(f"run time of {self._key}", self._limit_run_time(order))
             await self._to_the_end(self._train_and_deliver(order, work_dir))
             limiting.cancel()
+            if self._closing is not None:
+                # A child that is being killed may still make a file in there, and the folder would stay.
+                await asyncio.wait([self._closing])
         # Not when cancelled: a thread may still be moving the bundle out. The next start sweeps.
         await asyncio.to_thread(shutil.rmtree, work_dir, ignore_errors=True)
 
@@ -183,7 +187,7 @@ class AttemptRun:
                 return await self._converse(child, message, _step_timeout_seconds(order))
             finally:
                 child.kill()
-                means.spawner.spawn(f"closing the child of {self._key}", self._close(child))
+                self._closing = means.spawner.spawn(f"closing the child of {self._key}", self._close(child))
                 means.pool.replenish()
 
     async def _close(self, child: Child) -> None:

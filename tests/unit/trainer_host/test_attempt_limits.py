@@ -1,4 +1,4 @@
-"""What ends an attempt by the clock: a step that does not come, and a run time that is used up."""
+"""What ends an attempt by the clock, a step that does not come or a run time that is used up; and what then stays."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -91,3 +91,24 @@ async def test_an_attempt_whose_last_step_is_done_outlasts_its_run_time(
 
     assert report.outcome == ATTEMPT_OUTCOME_SUCCEEDED
     assert len(gateway.commits) == 1
+
+
+async def test_what_a_dying_child_still_writes_does_not_stay(
+    tmp_path: Path, channel: grpc.aio.Channel, order: AttemptOrder
+) -> None:
+    """Found by the checker's clause (g): a child may be killed in the middle of making a file."""
+    work_dir = tmp_path / "work" / AttemptKey.of(order).file_name
+
+    class Dying(FakeChild):
+        async def close(self) -> None:
+            await asyncio.sleep(0.2)
+            work_dir.mkdir(exist_ok=True)
+            (work_dir / "late").touch()
+            await super().close()
+
+    child = Dying()
+    async with a_world(tmp_path, channel, child=child) as world:
+        (await begun(world, order)).die(-9)
+        await world.report_when_over(AttemptKey.of(order))
+        await eventually(lambda: child.is_closed and world.supervisor.num_running == 0)
+        assert not work_dir.exists()
