@@ -17,7 +17,7 @@ from headway.contract.errors import HeadwayError
 from headway.contract.subjects import DATASETS, JOBS, MODELS
 from headway.runtime.bus import Bus
 from headway.runtime.clock import Clock
-from headway.runtime.feeds import LAST_PER_SUBJECT, StreamReplaced
+from headway.runtime.feeds import LAST_PER_SUBJECT, StreamReplaced, stored
 from headway.runtime.logs import get_logger
 
 _log = get_logger(__name__)
@@ -84,11 +84,8 @@ class BlobCollector:
         named: set[str] = set()
         for bucket in _NAMING:
             async with self.bus.feed(bucket, start=LAST_PER_SUBJECT) as feed:
-                if not feed.is_caught_up:
-                    async for message in feed:
-                        named |= digests_in(message.data)
-                        if message.pending == 0:
-                            break
+                async for message in stored(feed):
+                    named |= digests_in(message.data)
         return frozenset(named)
 
     def _delete_unused(self, named: frozenset[str], before: float) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from headway.contract.subjects import HOSTS
 from headway.contract.times import moment, timestamp
 from headway.runtime.bus import Bus
 from headway.runtime.clock import Clock
-from headway.runtime.feeds import LAST_PER_SUBJECT, Message
+from headway.runtime.feeds import LAST_PER_SUBJECT, Message, stored
 from headway.runtime.logs import get_logger
 from headway.v1.hosts_pb2 import HOST_STATE_DRAINING, HOST_STATE_LOST, HOST_STATE_UP, Host, HostState
 from headway.v1.records_pb2 import HostRecord
@@ -139,11 +139,8 @@ class Presence:
     async def _recall(self) -> None:
         """Hosts that were up before the start count as up for a full lease, so that no job falls back meanwhile."""
         async with self._bus.feed(HOSTS, start=LAST_PER_SUBJECT) as feed:
-            if not feed.is_caught_up:
-                async for message in feed:
-                    self._take_in(message)
-                    if message.pending == 0:
-                        break
+            async for message in stored(feed):
+                self._take_in(message)
         self.caught_up.set()
 
     def _take_in(self, message: Message) -> None:

@@ -16,14 +16,14 @@ from gateway.recovery.blob_check import BlobVerdict
 from gateway.recovery.blob_copy import copy_blobs
 from gateway.recovery.narrator import Narrator
 from gateway.recovery.record_copy import Raw, RecordCopy, read_copy
-from gateway.recovery.recover import blob_report, jobs_by_state
+from gateway.recovery.recover import copy_report
 from gateway.store_file import read_store_id
 from gateway.store_guard import StoreFacts, store_lost, why_lost
 from gateway.store_watch import find_store
 from headway.contract.subjects import DATASETS, JOB_EVENTS_CONSUMER, JOBS, KEYS, MODELS, SETTINGS, BucketSpec
 from headway.runtime.bus import Bus
 from headway.runtime.clock import Clock
-from headway.runtime.feeds import LAST_PER_SUBJECT
+from headway.runtime.feeds import LAST_PER_SUBJECT, stored
 
 _ORDER = (MODELS, JOBS, DATASETS, SETTINGS, KEYS)
 
@@ -75,9 +75,7 @@ async def back_up(bus: Bus, folder: Path, target: Path, clock: Clock, narrator: 
             "state": "backed_up",
             "folder": str(target),
             "num_records": manifest.num_records,
-            "jobs_by_state": jobs_by_state(copy),
-            "unreadable_records": copy.unreadable,
-            **blob_report(verdict),
+            **copy_report(copy, verdict),
         }
     )
     return not (verdict.missing or verdict.damaged or copy.unreadable)
@@ -85,15 +83,8 @@ async def back_up(bus: Bus, folder: Path, target: Path, clock: Clock, narrator: 
 
 async def read_bucket(bus: Bus, bucket: BucketSpec) -> list[Raw]:
     """The newest revision of every record of a bucket."""
-    records: list[Raw] = []
     async with bus.feed(bucket, start=LAST_PER_SUBJECT) as feed:
-        if feed.is_caught_up:
-            return records
-        async for message in feed:
-            if not message.is_deleted:
-                records.append((message.key, message.sequence, message.data))
-            if message.pending == 0:
-                break
+        records = [(one.key, one.sequence, one.data) async for one in stored(feed) if not one.is_deleted]
     # A record that changed while it was read came twice: the later one counts.
     return list({key: (key, revision, data) for key, revision, data in records}.values())
 

@@ -73,11 +73,8 @@ async def recover(bus: Bus, folder: Path, clock: Clock, narrator: Narrator) -> b
             "state": "recovered",
             "why": store.watch.why,
             "store_id": store_id,
-            "records": {bucket: dict(counts) for bucket, counts in seeding.counts.items()},
-            "jobs_by_state": jobs_by_state(copy),
-            "made_model_versions": seeding.made_versions,
-            "unreadable_records": copy.unreadable,
-            **blob_report(verdict),
+            **seeding_report(seeding),
+            **copy_report(copy, verdict),
         }
     )
     return not (verdict.missing or verdict.damaged or copy.unreadable)
@@ -103,19 +100,24 @@ async def look_at_blobs(folder: Path, copy: RecordCopy, narrator: Narrator) -> B
         )
 
 
-def blob_report(verdict: BlobVerdict) -> dict[str, Json]:
-    """What a report says of the blobs."""
+def seeding_report(seeding: Seeding) -> dict[str, Json]:
+    """What a report says of the records that were written into a store."""
     return {
+        "records": {bucket: dict(counts) for bucket, counts in seeding.counts.items()},
+        "made_model_versions": seeding.made_versions,
+    }
+
+
+def copy_report(copy: RecordCopy, verdict: BlobVerdict) -> dict[str, Json]:
+    """What a report says of the records, and of the blobs that they name."""
+    return {
+        "jobs_by_state": dict(Counter(state_name(job.job.state) for _, job in copy.jobs.values())),
+        "unreadable_records": copy.unreadable,
         "num_blobs": verdict.num_whole,
         "num_blob_bytes": verdict.num_bytes,
         "missing_blobs": verdict.missing,
         "damaged_blobs": verdict.damaged,
     }
-
-
-def jobs_by_state(copy: RecordCopy) -> dict[str, Json]:
-    """How many jobs there are in each state."""
-    return dict(Counter(state_name(job.job.state) for _, job in copy.jobs.values()))
 
 
 async def _refuse_other_store(bus: Bus, store: StoreAccess) -> None:

@@ -10,7 +10,7 @@ from gateway.recovery.blob_check import BlobVerdict
 from gateway.recovery.blob_copy import copy_blobs
 from gateway.recovery.narrator import Narrator
 from gateway.recovery.record_copy import RecordCopy, read_copy
-from gateway.recovery.recover import blob_report, jobs_by_state, make_identity
+from gateway.recovery.recover import copy_report, make_identity, seeding_report
 from gateway.recovery.seeding import Seeding
 from gateway.recovery.told import told_until
 from gateway.store_lock import begin_restore, end_restore, is_restoring
@@ -61,11 +61,8 @@ async def restore(bus: Bus, folder: Path, source: Path, clock: Clock, narrator: 
             "state": "restored",
             "backup_time": manifest.create_time.isoformat(),
             "store_id": store_id,
-            "records": {bucket: dict(counts) for bucket, counts in seeding.counts.items()},
-            "jobs_by_state": jobs_by_state(copy),
-            "made_model_versions": seeding.made_versions,
-            "unreadable_records": copy.unreadable,
-            **blob_report(verdict),
+            **seeding_report(seeding),
+            **copy_report(copy, verdict),
         }
     )
     return not (verdict.missing or verdict.damaged or copy.unreadable)

@@ -140,6 +140,20 @@ def redelivery_delay_seconds(num_delivered: int) -> float:
     return float(min(_MAX_REDELIVERY_DELAY_SECONDS, 0.5 * 2.0 ** min(num_delivered - 1, 16)))
 
 
+async def stored(feed: Feed) -> AsyncIterator[Message]:
+    """What was stored when an open feed began, and then the end.
+
+    Of a feed that starts with LAST_PER_SUBJECT that is the newest message of each subject. What is written meanwhile
+    may come too, behind what it replaces.
+    """
+    if feed.is_caught_up:
+        return
+    async for message in feed:
+        yield message
+        if message.pending == 0:
+            return
+
+
 async def handle_each(feed: Feed, handle: Callable[[Message], Awaitable[None]]) -> None:
     """Give each message of a durable feed to `handle`, for ever; one bad message never stops the rest.
 
