@@ -88,7 +88,7 @@ class Applier:
             changed = next_record(live.record, action, now=self._clock.now(), clean=self._clean)
             if changed is None:
                 return True
-            if not self._may_write():
+            if not self._is_leading():
                 _log.warning("change not made: another scheduler may lead by now", job=action.job_id)
                 return False
             if isinstance(action, Claim):
@@ -104,10 +104,6 @@ class Applier:
         self._view.put_job(action.job_id, revision, changed, self._now())
         _log.info("job changed", job=action.job_id, change=type(action).__name__, attempt=changed.job.attempt)
         return True
-
-    def _may_write(self) -> bool:
-        """Whether the plan is still ours to carry out."""
-        return self._is_leading()
 
     async def _catch_up(self, job_id: str) -> bool:
         """Read what somebody else wrote; its echo may still be on its way."""

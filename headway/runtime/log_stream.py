@@ -21,9 +21,8 @@ class LogStream:
 
     def write(self, text: str) -> int:
         """Write a line with its end, or drop it."""
-        notice = f'{{"event": "{self._num_dropped} log lines were dropped: the disk was full", "level": "warning"}}\n'
         try:
-            self._put(notice + text if self._num_dropped else text)
+            self._put(self._notice() + text if self._num_dropped else text)
         except OSError:
             self._num_dropped += 1
         else:
@@ -32,6 +31,9 @@ class LogStream:
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+    def _notice(self) -> str:
+        return f'{{"event": "{self._num_dropped} log lines were dropped: the disk was full", "level": "warning"}}\n'
 
     def _put(self, text: str) -> None:
         if self._descriptor is None:

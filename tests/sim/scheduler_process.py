@@ -29,7 +29,7 @@ LEASE = 15.0
 _ROUNDING = 1e-6
 
 
-class _Applier(Applier):
+class OrderlyApplier(Applier):
     """One write after the other: which of them meets which news is the simulator's choice."""
 
     def __init__(
@@ -39,11 +39,16 @@ class _Applier(Applier):
         clock: SimulatedClock,
         is_leading: Callable[[], bool],
     ) -> None:
-        super().__init__(records, view, clock, clean=str, is_leading=is_leading)
+        super().__init__(records, view, clock, clean=str, is_leading=self.leads)
+        self._knows_leader = is_leading
         self.view = view
         self._seconds = clock.monotonic
         self.is_done = True
         self.has_acted = False
+
+    def leads(self) -> bool:
+        """The look before each write; a tooth takes it out here."""
+        return self._knows_leader()
 
     async def apply(self, plan: Plan) -> bool:
         if plan.endings or plan.claims:
@@ -82,7 +87,7 @@ class SchedulerProcess:
             return self.is_leading
 
         self.view = ClusterView(LEASE, EXECUTION_MODE_AUTO, signals)
-        self.applier = _Applier(SimulatedRecords(jobs, self.link), self.view, clock, leads)
+        self.applier = OrderlyApplier(SimulatedRecords(jobs, self.link), self.view, clock, leads)
         pulse = Pulse(self.view, clock, lease_seconds=LEASE)
         self._presence = Presence(bus, self.view, signals, clock, lease_seconds=LEASE, is_leading=leads)
         self._presence._records = SimulatedRecords(hosts, self.link)

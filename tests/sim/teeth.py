@@ -28,7 +28,6 @@ from headway.v1.jobs_pb2 import (
 )
 from headway.v1.records_pb2 import JobRecord
 from scheduler import events_publisher, job_index, reconcile
-from scheduler.apply import Applier
 from scheduler.cluster_view import ClusterView, Moment
 from scheduler.events_publisher import EventsPublisher
 from scheduler.host_table import Voice, Word
@@ -38,6 +37,7 @@ from scheduler.placement import Room
 from scheduler.pulse import Pulse
 from scheduler.snapshot import AttemptEnd, Demand, HeldJob, HostView, Order
 from tests.sim import actions
+from tests.sim.scheduler_process import OrderlyApplier
 from tests.sim.store import SimulatedBus, SimulatedRecords
 
 Owner = type | ModuleType
@@ -190,7 +190,7 @@ TEETH = (
     Tooth("P11: a commit wins over a pause", {(transitions, "commit_result"): _too_late}, ("P11:",)),
     Tooth("P8: a repeat is known by its digest", {(transitions, "committed_digest"): _no_digest}, ("P8:",)),
     Tooth("P7: a success has its version", {(registrar, "makes_version"): _never}, ("P7:",)),
-    Tooth("F15: the leader's lease is looked at before each write", {(Applier, "_may_write"): _always}, ("F15:",)),
+    Tooth("F15: the leader's lease is looked at before each write", {(OrderlyApplier, "leads"): _always}, ("F15:",)),
     Tooth("P18: recovery comes before reaping", {(PassLoop, "run"): _run_at_once}, ("P18:",)),
     Tooth("P17: leases start anew after recovery", {(ClusterView, "restart_leases"): _nothing}, ("P17:",)),
     Tooth("P17: leases start anew after a freeze", {(Pulse, "feel"): _nothing}, ("P17:",)),
