@@ -4,7 +4,8 @@ import random
 import socket
 
 _given: set[int] = set()
-_reservations: list[socket.socket] = []
+_reservations: list[int] = []
+"""Descriptors; the kernel closes them with the process, and nobody else need."""
 _STEADY = range(10_000, 32_000)
 """Below those from which the kernel takes the ports of outgoing connections."""
 
@@ -36,5 +37,5 @@ def steady_port() -> int:
         except OSError:
             reservation.close()
             continue
-        _reservations.append(reservation)
+        _reservations.append(reservation.detach())
         return port
