@@ -2,6 +2,7 @@
 
 PYTHON ?= python3#   the interpreter that makes .venv
 JOBS ?= 2#           test processes; JOBS=0 runs them in one, for a debugger
+FAULT_JOBS ?= 3#     test processes of the fault tests, which wait more than they compute
 MARKS ?= not slow and not long and not gpu and not bench#   which marked tests `make test` runs; MARKS= runs all
 T ?=#                pytest -k expression
 PKG ?= tests#        path of a test folder or file
@@ -80,13 +81,13 @@ test-e2e: proto ## run the end-to-end tests, the slow ones too: real processes, 
 	$(PYTEST) -n $(JOBS) -m "not gpu and not bench" $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/e2e
 
 test-fault: proto ## run the fault tests, the slow ones too: real processes plus one injected fault each; ten minutes
-	$(PYTEST) -n $(JOBS) -m "not gpu and not bench and not long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault
+	$(PYTEST) -n $(FAULT_JOBS) -m "not gpu and not bench and not long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault
 
 test-fault-long: proto ## run the long fault tests alone: chaos, ten thousand jobs, the sweep of system calls
-	$(PYTEST) -n $(JOBS) -m "long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault tests/sim
+	$(PYTEST) -n $(FAULT_JOBS) -m "long" --durations=10 $(if $(T),-k "$(T)") $(PYTEST_ARGS) tests/fault tests/sim
 
 reliability-report: proto ## run what holds faults and promises and write RELIABILITY.md; LONG=1 for the long ones, ALSO=TEST for one of them, SEED=N
-	$(BIN)/python -m tests.fault.report --jobs $(JOBS) $(if $(LONG),--long) $(ALSO:%=--also %) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.fault.report --jobs $(FAULT_JOBS) $(if $(LONG),--long) $(ALSO:%=--also %) $(if $(SEED),--seed $(SEED))
 
 bench: proto ## measure side by side and print the table; WRITE=1 puts it into docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run $(if $(WRITE),--write)

@@ -131,9 +131,9 @@ class Cluster:
         self._process.wait()
 
     def pids(self) -> dict[str, int]:
-        """Process id by service, nats-server among them, as the supervisor has written them down."""
+        """Process id by service, nats-server among them, of those that the supervisor says are up."""
         written = json.loads((self.home / "run.json").read_text(encoding="utf-8"))
-        return {name: int(service["pid"]) for name, service in written["services"].items()}
+        return {name: int(service["pid"]) for name, service in written["services"].items() if service["pid"]}
 
     @asynccontextmanager
     async def client(self) -> AsyncGenerator[HeadwayClient, None]:

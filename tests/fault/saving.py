@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.blobs.layout import KEPT_SUFFIX, PART_SUFFIX
+from gateway.registrar import DURABLE
 from headway.contract.digests import hex_of
 from headway.contract.events import transition_number
 from headway.contract.ids import JobName
-from headway.contract.subjects import EVENTS, JOBS, all_job_events_subject, model_event_subject
+from headway.contract.subjects import EVENTS, JOBS, all_job_events_subject, every_job_event_subject, model_event_subject
 from headway.runtime.channel import open_channel
 from headway.runtime.keys import read_key_file
 from headway.runtime.nats_bus import NatsBus, connect
@@ -52,8 +53,14 @@ class SavingCluster:
         return {"gateway": cluster.gateway, "scheduler": cluster.schedulers[0], "trainer_host": cluster.hosts[0]}
 
     async def mended(self) -> None:
-        """Everything runs, and nothing is told to fail, whatever an earlier test left."""
+        """Everything runs, nothing is told to fail, and nothing is left to do of whatever an earlier test left."""
         await self.cluster.revive()
+        # Else the registrar might look after an earlier job again, and meet the failpoint meant for a new one.
+        await eventually(self._is_registrar_idle, timeout_seconds=_LIMIT_SECONDS)
+
+    async def _is_registrar_idle(self) -> bool:
+        completed = await self.bus.last_message(EVENTS, every_job_event_subject("completed"))
+        return completed is None or await self.bus.acknowledged(EVENTS, DURABLE.name) >= completed.sequence
 
     async def begun(self, name: str, *, num_steps: int = 1) -> str:
         """Submit a job and wait until it trains; returns its name."""
