@@ -15,6 +15,7 @@ from headway.contract.subjects import BUCKETS, STREAMS
 from headway.runtime.clock import SystemClock
 from headway.runtime.nats_bus import NatsBus, connect
 from headway.runtime.nats_server import NatsServer
+from headway.runtime.nats_settling import settle
 from headway.testing.builders import a_record
 from headway.testing.discord.server import FakeDiscord, fake_discord
 from headway.testing.eventually import eventually
@@ -109,7 +110,7 @@ async def _heard_seconds(bus: NatsBus, server: NatsServer) -> float:
         heard.set()
 
     await connection.subscribe("trainer.train.>", cb=hear)
-    await connection.flush()
+    await settle(connection)
     begin = time.perf_counter()
     await _publish(bus)
     await heard.wait()

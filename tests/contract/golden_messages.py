@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from headway.contract.event_catalogue import BY_TYPE
 from headway.contract.subjects import BUCKETS, STREAMS
 from headway.runtime.nats_bus import connect
+from headway.runtime.nats_settling import settle
 from headway.testing.nats import running_nats
 from tests.event_samples import all_samples
 
@@ -61,7 +62,7 @@ async def messages_on_the_wire() -> list[GoldenMessage]:
         await bus.provision(BUCKETS, STREAMS)
         client = await nats.connect(server.url)
         subscription = await client.subscribe("trainer.>")
-        await client.flush()
+        await settle(client)
         for event in all_samples():
             await bus.publish(event.subject, event.body, message_id=event.message_id or None, headers=event.headers)
             message = await subscription.next_msg(timeout=10)

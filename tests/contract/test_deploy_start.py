@@ -14,6 +14,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from headway.client.client import HeadwayClient
+from headway.runtime.nats_settling import settle
 from headway.testing.discord.server import FakeDiscord, fake_discord
 from headway.testing.eventually import eventually
 from headway.testing.webhooks import WebhookReceiver, webhook_receiver
@@ -79,7 +80,7 @@ async def look_at(stack: Stack, owner: Owner) -> None:
 
     subscriber = await nats.connect(stack.url("subscriber"))
     heard = await subscriber.subscribe("trainer.>")
-    await subscriber.flush()
+    await settle(subscriber)
     await train_and_be_told(stack, owner)
     events = {(await heard.next_msg(timeout=5)).subject.split(".")[2] for _ in range(heard.pending_msgs)}
     assert events >= {"queued", "started", "evaluated", "completed", "registered"}

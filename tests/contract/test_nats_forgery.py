@@ -27,6 +27,7 @@ from headway.contract.subjects import (
     progress_subject,
 )
 from headway.runtime.nats_bus import NatsBus, connect
+from headway.runtime.nats_settling import settle
 from tests.contract.deployment import NATS_CONFIG, DeployedNats, deployed_nats
 
 SERVICES = ("gateway", "scheduler", "notifier")
@@ -138,7 +139,7 @@ async def test_a_subscriber_that_listens_does_not_help(server: DeployedNats, gat
     async with logged_in(server, "notifier") as client, logged_in(server, "subscriber") as accomplice:
         for pattern in (forged, "trainer.>"):
             await accomplice.subscribe(pattern)
-        await accomplice.flush()
+        await settle(accomplice)
         await _push(client, *PROGRESS_FEED, forged)
     assert await positions(gateway) == before
 

@@ -33,6 +33,7 @@ from headway.contract.subjects import (
 from headway.runtime.feeds import LAST_PER_SUBJECT, Durable
 from headway.runtime.nats_bus import BusOptions, connect
 from headway.runtime.nats_server import nats_server_path
+from headway.runtime.nats_settling import settle
 from headway.v1.records_pb2 import NotifierRecord
 from notifier.ledger import ledger_key
 from notifier.post import consumer_name
@@ -137,7 +138,7 @@ async def test_nobody_hears_what_is_meant_for_another(server: DeployedNats, name
 async def test_a_subscriber_hears_events_progress_and_logs(server: DeployedNats) -> None:
     client = await nats.connect(server.url("subscriber"))
     subscription = await client.subscribe("trainer.>")
-    await client.flush()
+    await settle(client)
     async with connect(server.url("gateway"), "gateway") as gateway:
         await gateway.publish(progress_subject("p", JOB), b"one")
     async with connect(server.url("scheduler"), "scheduler") as scheduler:

@@ -19,6 +19,7 @@ from nats.errors import NoRespondersError
 from headway.contract.subjects import BUCKETS, EVENTS, JOBS, PROGRESS, STREAMS, job_event_subject, progress_subject
 from headway.runtime.feeds import Durable
 from headway.runtime.nats_bus import NatsBus, connect
+from headway.runtime.nats_settling import settle
 from headway.testing.builders import a_claimed_record
 from headway.testing.eventually import eventually
 from tests.contract.deployment import NATS_CONFIG, DeployedNats, deployed_nats
@@ -198,7 +199,7 @@ async def test_a_consumer_that_pushes_cannot_tell_progress(server: DeployedNats,
     subject = progress_subject("p", "x")
     async with a_subscriber(server) as client:
         await client.subscribe(subject)
-        await client.flush()
+        await settle(client)
         body = a_config("pusher", deliver_subject=subject, idle_heartbeat=100_000_000)
         answer = await request(client, f"{API}.CONSUMER.CREATE.EVENTS.pusher", body)
         assert not answer.get("push_bound")

@@ -15,6 +15,7 @@ from headway.contract.subjects import EVENTS
 from headway.runtime.bus_errors import OutcomeUnknown, StreamMissing
 from headway.runtime.logs import configure_logging
 from headway.runtime.nats_bus import BusOptions, NatsBus, connect
+from headway.runtime.nats_settling import settle
 
 _CONNECT_SECONDS = 3.0
 
@@ -141,7 +142,7 @@ async def subscribed(
     try:
         for subject in subjects:
             await connection.subscribe(subject, cb=queue.put)
-        await connection.flush()
+        await settle(connection)
         yield queue
     finally:
         await connection.close()
