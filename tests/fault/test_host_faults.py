@@ -27,6 +27,7 @@ from tests.fault.host_acts import TOY, holder, others, outcomes, running, steps_
 from tests.fault.workload import submit_many
 
 CLOCK = SystemClock()
+TOY_STATE = "training/toy.json"
 
 
 # F19.
@@ -152,13 +153,13 @@ async def test_a_starved_machine_is_not_taken_for_dead(tmp_path: Path) -> None:
 
 def tear(folder: Path) -> None:
     """As a power cut on a disk that lies."""
-    path = folder / "training" / "toy.json"
+    path = folder / TOY_STATE
     path.write_bytes(path.read_bytes()[:-1])
 
 
 def flip(folder: Path) -> None:
     """One bit."""
-    path = folder / "training" / "toy.json"
+    path = folder / TOY_STATE
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -195,7 +196,8 @@ async def test_a_checkpoint_that_is_not_whole_is_skipped(
         job = await running(cluster, await cluster.submit(TOY), step=8)
         cluster.watch(job.name)
         cluster.hosts[0].kill9_tree()
-        kept = checkpoints_of(tmp_path, job)
+        # One that was being deleted when the host died is not whole anyway.
+        kept = [folder for folder in checkpoints_of(tmp_path, job) if (folder / TOY_STATE).exists()]
         assert len(kept) >= 2
         for folder in kept if is_all else kept[-1:]:
             damage(folder)
