@@ -36,6 +36,7 @@ METHOD_SCOPES: dict[str, frozenset[Scope]] = {
         "ModelService/GetModelVersion": {Scope.READ},
         "ModelService/ListModels": {Scope.READ},
         "ModelService/DownloadModelVersion": {Scope.READ},
+        "ModelService/Predict": {Scope.SUBMIT},
         "BlobService/FindMissingBlobs": {Scope.SUBMIT, Scope.HOST},
         "BlobService/UploadBlob": {Scope.SUBMIT, Scope.HOST},
         "BlobService/QueryUpload": {Scope.SUBMIT, Scope.HOST},

@@ -3,6 +3,7 @@
 Pure, so that the host which writes a bundle and the gateway which checks it use the same function.
 """
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,7 +14,16 @@ MAX_MODEL_JSON_BYTES = 4 * 1024 * 1024
 """Bound of model.json; a list of class labels is the only part of it that grows."""
 
 _MAX_NAMED_FAULTS = 8
+_STATISTICS = frozenset({"running_mean", "running_var", "num_batches_tracked"})
 
+TabularMode = Literal[
+    "mlp_dense",
+    "linear_glm_baseline",
+    "tabresnet",
+    "imbalance_aware",
+    "calibrated_classifier",
+    "tree_teacher_distillation",
+]
 Dtype = Literal["F32", "I64"]
 Shape = tuple[int, ...]
 TensorSpec = tuple[Dtype, Shape]
@@ -27,11 +37,11 @@ class Architecture(BaseModel):
     format: Literal[1] = 1
     """Version of this layout."""
 
-    kind: Literal["tabular_train"]
+    kind: Literal["tabular_train", "tabular_distill"]
     """Kind of the job that made the model."""
 
-    mode: Literal["mlp_dense", "linear_glm_baseline"]
-    """Training mode after aliases are resolved."""
+    mode: TabularMode
+    """Training mode after aliases are resolved; the last three have the layers of mlp_dense, and another loss."""
 
     input_dim: Annotated[int, Field(ge=1, le=1_000_000)]
     """Columns after preprocessing."""
@@ -40,10 +50,10 @@ class Architecture(BaseModel):
     """Classes, or 1 for a regression."""
 
     hidden_dim: Annotated[int, Field(ge=1, le=65_536)] = 128
-    """Width of each hidden layer; not used by linear_glm_baseline."""
+    """Width of each hidden layer, or of the residual stream of tabresnet; not used by linear_glm_baseline."""
 
     num_hidden_layers: Annotated[int, Field(ge=0, le=256)] = 2
-    """Hidden layers; not used by linear_glm_baseline."""
+    """Hidden layers, or residual blocks of tabresnet; not used by linear_glm_baseline."""
 
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of activations dropped in training; no tensor depends on it."""
@@ -86,17 +96,22 @@ def parse_architecture(content: bytes) -> Architecture:
 def expected_tensors(architecture: Architecture) -> dict[str, TensorSpec]:
     """The tensors of the architecture by name, in the order in which torch lists them.
 
-    Names are those of a `torch.nn.Module` with `layers` (each with `linear` and `norm`) and `output`.
+    Names are those of a `torch.nn.Module`: of a tabresnet `input`, `blocks` (each with `norm`, `first` and `second`),
+    `norm` and `output`; of linear_glm_baseline `output` alone; of all others `layers` (each with `linear` and `norm`)
+    and `output`.
     """
     if architecture.mode == "linear_glm_baseline":
         return _linear("output", architecture.input_dim, architecture.output_dim)
-    tensors: dict[str, TensorSpec] = {}
-    width = architecture.input_dim
-    for index in range(architecture.num_hidden_layers):
-        tensors |= _linear(f"layers.{index}.linear", width, architecture.hidden_dim)
-        tensors |= _norm(f"layers.{index}.norm", architecture.hidden_dim)
-        width = architecture.hidden_dim
-    return tensors | _linear("output", width, architecture.output_dim)
+    return _residual_tensors(architecture) if architecture.mode == "tabresnet" else _dense_tensors(architecture)
+
+
+def num_parameters(architecture: Architecture) -> int:
+    """Trainable numbers of the model: every one that is not a running statistic of a batch normalisation."""
+    return sum(
+        math.prod(shape)
+        for name, (_, shape) in expected_tensors(architecture).items()
+        if name.rpartition(".")[2] not in _STATISTICS
+    )
 
 
 def check_tensors(architecture: Architecture, found: dict[str, tuple[str, Shape]]) -> None:
@@ -126,6 +141,26 @@ def check_tensors(architecture: Architecture, found: dict[str, tuple[str, Shape]
         + rest,
         metadata={"num_faults": str(len(faults))},
     )
+
+
+def _dense_tensors(architecture: Architecture) -> dict[str, TensorSpec]:
+    tensors: dict[str, TensorSpec] = {}
+    width = architecture.input_dim
+    for index in range(architecture.num_hidden_layers):
+        tensors |= _linear(f"layers.{index}.linear", width, architecture.hidden_dim)
+        tensors |= _norm(f"layers.{index}.norm", architecture.hidden_dim)
+        width = architecture.hidden_dim
+    return tensors | _linear("output", width, architecture.output_dim)
+
+
+def _residual_tensors(architecture: Architecture) -> dict[str, TensorSpec]:
+    width = architecture.hidden_dim
+    tensors = _linear("input", architecture.input_dim, width)
+    for index in range(architecture.num_hidden_layers):
+        tensors |= _norm(f"blocks.{index}.norm", width)
+        tensors |= _linear(f"blocks.{index}.first", width, width)
+        tensors |= _linear(f"blocks.{index}.second", width, width)
+    return tensors | _norm("norm", width) | _linear("output", width, architecture.output_dim)
 
 
 def _linear(name: str, input_dim: int, output_dim: int) -> dict[str, TensorSpec]:

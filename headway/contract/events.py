@@ -14,7 +14,7 @@ from headway.contract.event_catalogue import LifeEventData, type_of
 from headway.contract.ids import HostName, JobName, ModelVersionName
 from headway.contract.modes import mode_name
 from headway.contract.priority import base_priority
-from headway.contract.specs import tabular_train
+from headway.contract.specs import tabular_distill, tabular_train
 from headway.contract.states import Event, outward_event
 from headway.contract.subjects import host_event_subject, job_event_subject, model_event_subject, progress_subject
 from headway.contract.times import moment
@@ -182,15 +182,18 @@ def _started(job: Job, transition: Transition) -> LifeEventData:
         memory_mb=attempt.memory_mib,
     )
     if job.spec.HasField("tabular_train"):
-        _describe_tabular(data, job)
+        training = tabular_train.resolve(job.spec.tabular_train)
+        if training.training_mode != tabular_train.LINEAR:
+            data.model_size = f"{training.num_hidden_layers}x{training.hidden_dim}"
+        _describe_training(data, training)
+    elif job.spec.HasField("tabular_distill"):
+        # How large the student is, its teacher decides, whom nobody knows here.
+        _describe_training(data, tabular_distill.resolve(job.spec.tabular_distill).training)
     return data
 
 
-def _describe_tabular(data: events.JobStartedEvent, job: Job) -> None:
-    training = tabular_train.resolve(job.spec.tabular_train)
+def _describe_training(data: events.JobStartedEvent, training: tabular_train.TabularTrain) -> None:
     data.model_family = training.training_mode
-    if training.training_mode != tabular_train.LINEAR:
-        data.model_size = f"{training.num_hidden_layers}x{training.hidden_dim}"
     data.total_epochs = training.epochs
     data.batch_size = training.batch_size
     data.learning_rate = training.learning_rate

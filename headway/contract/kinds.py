@@ -3,10 +3,16 @@
 from headway.v1.job_specs_pb2 import JobSpec
 
 TABULAR_TRAIN = "tabular_train"
-KINDS = ("tabular_train", "tabular_distill", "tokenizer_train", "language_train", "evaluate", "custom")
+TABULAR_DISTILL = "tabular_distill"
+INFER = "infer"
+KINDS = (TABULAR_TRAIN, TABULAR_DISTILL, "tokenizer_train", "language_train", "evaluate", "custom", INFER)
 """Every member of `JobSpec.kind`."""
-IMPLEMENTED_KINDS = frozenset({TABULAR_TRAIN, "custom"})
-"""Kinds with a validation chain in this release; the others answer KIND_UNAVAILABLE."""
+TABULAR_KINDS = frozenset({TABULAR_TRAIN, TABULAR_DISTILL})
+"""Kinds whose bundle is a tabular model: `model.json`, `model.safetensors`, `preprocess.json`, `metrics.json`."""
+IMPLEMENTED_KINDS = frozenset({*TABULAR_KINDS, "custom"})
+"""Kinds that callers can submit in this release; the others answer KIND_UNAVAILABLE."""
+INTERNAL_KINDS = frozenset({INFER})
+"""Kinds that the gateway makes jobs of by itself, and that no caller can submit."""
 
 
 def kind_of(spec: JobSpec) -> str:

@@ -58,6 +58,10 @@ SAFETENSORS_HEADER_MAX_BYTES = 16 * MIB
 BLOB_MAX_BYTES = 8 * GIB
 JSON_ARTIFACT_MAX_BYTES = 16 * MIB
 METRICS_MAX = 128
+ENSEMBLE_TEACHERS_MAX = 8
+RECENT_RUN_TTL = timedelta(seconds=900)
+"""How long after its result was stored a run can be named by its id, whether or not its model was saved."""
+RECENT_RUNS_MAX = 128
 WARNINGS_MAX = 32
 
 # Data.
@@ -67,6 +71,17 @@ PREVIEW_ROWS_DEFAULT = 10
 PREVIEW_ROWS_MAX = 100
 CELL_MAX_CHARACTERS = 256
 COUNTED_TABLE_MAX_BYTES = 64 * MIB
+
+# Predictions.
+PREDICT_DEADLINE_MAX = timedelta(minutes=10)
+PREDICTION_KEPT = timedelta(hours=1)
+"""How long the internal job of a prediction and its bytes stay after its end."""
+PREDICTIONS_IN_FLIGHT_MAX = 64
+PREDICT_ROWS_MAX_BYTES = 3 * MIB
+"""Of rows that travel in the request itself; more goes up as a dataset."""
+PREDICT_JSON_ROWS_MAX = 10_000
+ANSWERED_ROWS_MAX = 1000
+"""Answers that travel in the response itself; more come down as a file."""
 
 # Telemetry.
 LOG_MESSAGE_MAX_CHARACTERS = 4096

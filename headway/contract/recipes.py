@@ -5,7 +5,7 @@ the entry-point group `headway.recipes`, whose entry is named as its kind and po
 and returns a `Recipe`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -99,11 +99,13 @@ class RecipeInput:
         path: where it lies on this host; read only.
         format: such as `csv`; empty where nobody said.
         file_name: its name when it was taken in, for messages.
+        digest: `sha256:...` of its bytes.
     """
 
     path: Path
     format: str
     file_name: str
+    digest: str = ""
 
 
 class ProgressDetails(TypedDict, total=False):
@@ -174,6 +176,10 @@ class AttemptContext(Protocol):
         Raises:
             FatalFailure: INPUT_MISSING: the order has none.
         """
+        ...
+
+    def inputs(self, prefix: str) -> Mapping[str, RecipeInput]:
+        """The inputs whose role begins with a prefix, such as `teacher.0/`, by the rest of their role; may be none."""
         ...
 
     def step(self, title: str, phase: Phase) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -36,6 +36,7 @@ class ServerOptions:
         listening_methods: those that last for as long as the caller likes; together they may take three quarters of it.
         max_message_bytes: of one message, either way; larger content travels in chunks.
         unary_limit_seconds: deadline of unary calls that bring none or a longer one.
+        patient_methods: unary methods that take longer deadlines of their callers, up to so many seconds each.
         drain_seconds: how long calls in flight may take to end.
         min_ping_seconds: clients that ping more often are cut off; those of headway ping every 30 s.
         certificate_file: PEM chain; with it and the key the server speaks TLS.
@@ -46,6 +47,7 @@ class ServerOptions:
     listening_methods: Collection[str] = ()
     max_message_bytes: int = 4 * 1024 * 1024
     unary_limit_seconds: float = UNARY_LIMIT_SECONDS
+    patient_methods: Mapping[str, float] = field(default_factory=dict)
     drain_seconds: float = 5.0
     min_ping_seconds: float = 10.0
     certificate_file: Path | None = None
@@ -78,6 +80,7 @@ class GrpcServer:
             Access(authenticator, scopes),
             InFlight(self._options.max_concurrent_calls, self._options.listening_methods),
             unary_limit_seconds=self._options.unary_limit_seconds,
+            patient_methods=self._options.patient_methods,
         )
         # The library's bound is the last resort: its refusal has no reason, and does not say when to come back.
         server = grpc.aio.server(

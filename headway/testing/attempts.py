@@ -41,6 +41,10 @@ class SilentContext:
             raise FatalFailure("INPUT_MISSING", f"the order has no input {role}")
         return self._inputs[role]
 
+    def inputs(self, prefix: str) -> dict[str, RecipeInput]:
+        """The inputs whose role begins with a prefix, by the rest of their role."""
+        return {role.removeprefix(prefix): item for role, item in self._inputs.items() if role.startswith(prefix)}
+
     def step(self, title: str, phase: Phase) -> None:
         """Keep the title."""
         self.check_stop()

@@ -12,6 +12,7 @@ from headway.v1.job_specs_pb2 import (
     EXECUTION_MODE_LOCAL,
     EXECUTION_MODE_UNSPECIFIED,
     ExecutionMode,
+    InferSpec,
     JobSpec,
     Policies,
     ResourceSpec,
@@ -43,6 +44,11 @@ def a_spec(
         policies=policies,
         tabular_train=TabularTrainSpec(dataset="iris", target_column="species", epochs=3),
     )
+
+
+def an_infer_spec(model: str = "projects/demo/models/iris/versions/latest") -> JobSpec:
+    """The spec of the internal job behind a prediction."""
+    return JobSpec(infer=InferSpec(model=model))
 
 
 def a_record(

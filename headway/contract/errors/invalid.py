@@ -76,6 +76,18 @@ class UnknownDataset(InvalidArgument):
     reason = "UNKNOWN_DATASET"
 
 
+class UnknownTeacher(InvalidArgument):
+    """The spec names a teacher that does not exist in the project, or that no student can learn from."""
+
+    reason = "UNKNOWN_TEACHER"
+
+
+class TeacherMismatch(InvalidArgument):
+    """The teacher does not fit the table, the task or the other teachers."""
+
+    reason = "TEACHER_MISMATCH"
+
+
 class InvalidColumns(InvalidArgument):
     """A column named by the spec is unknown, repeated or the target itself."""
 
@@ -86,6 +98,18 @@ class UnknownMode(InvalidArgument):
     """The training mode is none of the known ones."""
 
     reason = "UNKNOWN_MODE"
+
+
+class ModeNotPossible(InvalidArgument):
+    """The training mode exists, but not for such a job: for classes only, or not to be distilled."""
+
+    reason = "MODE_NOT_POSSIBLE"
+
+
+class RowsRefused(InvalidArgument):
+    """Rows to answer are not such as the model takes; the violation names the column and the recipe's own reason."""
+
+    reason = "ROWS"
 
 
 class ModelTooLarge(InvalidArgument):

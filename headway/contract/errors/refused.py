@@ -170,6 +170,22 @@ class TooManyMessages(HeadwayError):
     retryable = True
 
 
+class TooManyPredictions(HeadwayError):
+    """As many predictions wait for their answer as may."""
+
+    reason = "TOO_MANY_PREDICTIONS"
+    code = Code.RESOURCE_EXHAUSTED
+    retryable = True
+
+
+class PredictionFailed(HeadwayError):
+    """The trainer host could not answer, through no fault of the rows; nothing is left of it. Asking again may help."""
+
+    reason = "PREDICTION_FAILED"
+    code = Code.ABORTED
+    retryable = True
+
+
 class DeadlineExceeded(HeadwayError):
     """The call ran into its deadline or the server's own limit."""
 

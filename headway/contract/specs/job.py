@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from headway.contract.errors import FieldRequired, InvalidArgument, KindUnavailable, OutOfRange, Violation, echo
 from headway.contract.ids import USER_ID_PATTERN
-from headway.contract.kinds import IMPLEMENTED_KINDS, kind_of
+from headway.contract.kinds import IMPLEMENTED_KINDS, INTERNAL_KINDS, kind_of
 from headway.contract.limits import (
     BENCHMARKS_MAX,
     DATA_REFS_MAX,
@@ -35,7 +35,7 @@ def check_kind(spec: JobSpec, prefix: str) -> str:
 
     Raises:
         FieldRequired: when no member of `kind` is set.
-        InvalidArgument: when a custom kind's name is malformed.
+        InvalidArgument: when a custom kind's name is malformed, or the kind is one that no caller can submit.
         KindUnavailable: when this release has no chain for the kind.
     """
     kind = kind_of(spec)
@@ -47,6 +47,12 @@ def check_kind(spec: JobSpec, prefix: str) -> str:
     if member == "custom" and not re.fullmatch(CUSTOM_KIND_PATTERN, kind):
         message = f"{echo(kind)} is not the name of a kind"
         violation = Violation(f"{prefix}.custom.kind", InvalidArgument.reason, message, CUSTOM_KIND_PATTERN)
+        raise InvalidArgument(message, violations=[violation])
+    if kind in INTERNAL_KINDS:
+        message = f"jobs of kind {kind} are the gateway's own; call ModelService.Predict"
+        violation = Violation(
+            f"{prefix}.{member}", InvalidArgument.reason, message, ", ".join(sorted(IMPLEMENTED_KINDS))
+        )
         raise InvalidArgument(message, violations=[violation])
     if member not in IMPLEMENTED_KINDS:
         raise KindUnavailable(

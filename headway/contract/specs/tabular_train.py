@@ -4,29 +4,43 @@ Each `check_*` function is one step of the documented chain and returns every vi
 all, for the recipe, which gets a spec that the gateway has admitted.
 """
 
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headway.contract.errors import InvalidArgument, InvalidColumns, ModelTooLarge, OutOfRange, UnknownMode, Violation
+from headway.contract.errors import (
+    InvalidArgument,
+    InvalidColumns,
+    ModelTooLarge,
+    ModeNotPossible,
+    UnknownMode,
+    Violation,
+)
 from headway.contract.errors import echo as echo_value
 from headway.contract.ids import check_model_id
 from headway.contract.limits import COLUMN_NAME_MAX_CHARACTERS, COLUMNS_NAMED_MAX, MODEL_PARAMETERS_MAX
-from headway.v1.job_specs_pb2 import TABULAR_TASK_AUTO, TABULAR_TASK_UNSPECIFIED, TabularTask, TabularTrainSpec
+from headway.contract.specs.number_bounds import Bound, closed, not_finite, out_of_bounds, raise_out_of_range
+from headway.v1.job_specs_pb2 import (
+    NUMBER_EMBEDDING_NONE,
+    NUMBER_EMBEDDING_UNSPECIFIED,
+    TABULAR_TASK_AUTO,
+    TABULAR_TASK_REGRESSION,
+    TABULAR_TASK_UNSPECIFIED,
+    NumberEmbedding,
+    TabularTask,
+    TabularTrainSpec,
+)
 
 MLP_DENSE = "mlp_dense"
 LINEAR = "linear_glm_baseline"
-KNOWN_MODES = (
-    MLP_DENSE,
-    LINEAR,
-    "tabresnet",
-    "imbalance_aware",
-    "calibrated_classifier",
-    "tree_teacher_distillation",
-)
-AVAILABLE_MODES = (MLP_DENSE, LINEAR)
-"""Modes with a model in this release."""
+TABRESNET = "tabresnet"
+IMBALANCE_AWARE = "imbalance_aware"
+CALIBRATED = "calibrated_classifier"
+TREE_TEACHER = "tree_teacher_distillation"
+AVAILABLE_MODES = (MLP_DENSE, LINEAR, TABRESNET, IMBALANCE_AWARE, CALIBRATED, TREE_TEACHER)
+"""Every mode that there is."""
+CLASSIFYING_MODES = frozenset({IMBALANCE_AWARE, CALIBRATED})
+"""Modes that make no sense for a regression: class weights, and a report on calibration."""
 MODE_ALIASES = {"mlp": MLP_DENSE}
 DEVICES = ("auto", "cpu", "cuda")
 SEED_MAX = 2**32 - 1
@@ -47,13 +61,16 @@ class TabularTrain:
         epochs: passes over the training rows, 1-500.
         batch_size: rows a step, 1-200.
         learning_rate: 0 < x <= 1.
-        training_mode: one of KNOWN_MODES.
+        training_mode: one of AVAILABLE_MODES.
         hidden_dim: width of a hidden layer, 8-500.
         num_hidden_layers: 1-15.
         dropout: 0-0.9.
         random_seed: 0 to 2^32-1.
         save_model: whether the result is registered.
         model_id: where; empty means an id made from the job's.
+        patience: epochs without a better validation loss after which training stops, 1-500; None means never.
+        number_embedding: NONE or PIECEWISE_LINEAR.
+        boosted_tree_baseline: whether a boosted tree is trained beside the model, to compare.
     """
 
     target_column: str
@@ -73,48 +90,24 @@ class TabularTrain:
     random_seed: int
     save_model: bool
     model_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Range and default of one number.
-
-    Attributes:
-        field: name in the proto.
-        default: value of an absent field.
-        allowed: the range in words.
-        holds: whether a finite value is in range.
-        suggest: the nearest value in range.
-    """
-
-    field: str
-    default: float
-    allowed: str
-    holds: Callable[[float], bool]
-    suggest: Callable[[float], float]
-
-
-def _closed(field: str, default: float, *, low: float, high: float) -> Bound:
-    return Bound(
-        field,
-        default,
-        f"{low:g} to {high:g}" if high < SEED_MAX else "0 to 4294967295",
-        lambda value: low <= value <= high,
-        lambda value: min(max(value, low), high),
-    )
+    patience: int | None
+    number_embedding: "NumberEmbedding.ValueType"
+    boosted_tree_baseline: bool
 
 
 TEST_SIZE = Bound("test_size", 0.2, "above 0 and below 1", lambda value: 0 < value < 1, lambda _: 0.2)
-EPOCHS = _closed("epochs", 500, low=1, high=500)
-BATCH_SIZE = _closed("batch_size", 64, low=1, high=200)
+EPOCHS = closed("epochs", 500, low=1, high=500)
+BATCH_SIZE = closed("batch_size", 64, low=1, high=200)
 LEARNING_RATE = Bound("learning_rate", 0.001, "above 0 and at most 1", lambda value: 0 < value <= 1, lambda _: 0.001)
-RANDOM_SEED = _closed("random_seed", 42, low=0, high=SEED_MAX)
-HIDDEN_DIM = _closed("hidden_dim", 128, low=8, high=500)
-NUM_HIDDEN_LAYERS = _closed("num_hidden_layers", 2, low=1, high=15)
-DROPOUT = _closed("dropout", 0.1, low=0, high=0.9)
+RANDOM_SEED = closed("random_seed", 42, low=0, high=SEED_MAX)
+HIDDEN_DIM = closed("hidden_dim", 128, low=8, high=500)
+NUM_HIDDEN_LAYERS = closed("num_hidden_layers", 2, low=1, high=15)
+DROPOUT = closed("dropout", 0.1, low=0, high=0.9)
+PATIENCE = closed("patience", 16, low=1, high=500)
+"""The default is only what is suggested: an absent patience never stops a training."""
 
-NUMBERS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT, RANDOM_SEED)
-COMMON_BOUNDS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, RANDOM_SEED)
+NUMBERS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT, RANDOM_SEED, PATIENCE)
+COMMON_BOUNDS = (TEST_SIZE, EPOCHS, BATCH_SIZE, LEARNING_RATE, RANDOM_SEED, PATIENCE)
 HIDDEN_BOUNDS = (HIDDEN_DIM, NUM_HIDDEN_LAYERS, DROPOUT)
 _NUMBER_FIELDS = frozenset(bound.field for bound in NUMBERS)
 
@@ -146,18 +139,21 @@ def check_model(spec: TabularTrainSpec, prefix: str) -> None:
         check_model_id(f"{prefix}.model_id", spec.model_id)
 
 
-def check_feature_columns(spec: TabularTrainSpec, prefix: str, known: Sequence[str] | None) -> None:
+def check_feature_columns(
+    spec: TabularTrainSpec, prefix: str, known: Sequence[str] | None, *, needs_target: bool = True
+) -> None:
     """Step "feature columns": target, exclude_columns and date_columns.
 
     Args:
         spec: as the caller wrote it.
         prefix: path of the spec, for field paths.
         known: the table's columns, or None where they are not known before the job runs.
+        needs_target: whether the target must be named; a student has its teacher's when it is not.
 
     Raises:
         InvalidColumns: with every violation.
     """
-    violations = [*_target_violations(spec, prefix, known)]
+    violations = _target_violations(spec, prefix, known) if needs_target or spec.target_column else []
     excluded, dates = columns_of(spec.exclude_columns), columns_of(spec.date_columns)
     violations += _column_violations(f"{prefix}.exclude_columns", excluded, spec.target_column, known)
     violations += _column_violations(f"{prefix}.date_columns", dates, spec.target_column, known)
@@ -212,26 +208,51 @@ def _column(field: str, message: str, allowed: str) -> Violation:
 
 def check_numbers(spec: TabularTrainSpec, prefix: str) -> None:
     """Step "numbers": every number is finite; raises OutOfRange with every violation."""
-    _raise_out_of_range(
-        [_violation(prefix, bound, value) for bound, value in _given(spec, NUMBERS) if not math.isfinite(value)]
-    )
+    raise_out_of_range(list(not_finite(given_numbers(spec), NUMBERS, prefix)))
 
 
 def check_common_bounds(spec: TabularTrainSpec, prefix: str) -> None:
-    """Step "common bounds": test_size, epochs, batch_size, learning_rate, random_seed, in this order (OutOfRange)."""
-    _check_bounds(spec, prefix, COMMON_BOUNDS)
+    """Step "common bounds": the numbers of COMMON_BOUNDS, in this order; raises OutOfRange with every violation."""
+    raise_out_of_range(list(out_of_bounds(given_numbers(spec), COMMON_BOUNDS, prefix)))
 
 
 def check_mode(spec: TabularTrainSpec, prefix: str) -> None:
-    """Step "mode allowed": raises UnknownMode with the list of those that are."""
+    """Step "mode allowed".
+
+    Raises:
+        UnknownMode: with the list of those that there are.
+        ModeNotPossible: a mode for classes, and a regression is asked for.
+    """
+    mode = known_mode(spec, prefix, AVAILABLE_MODES)
+    if mode in CLASSIFYING_MODES and spec.task == TABULAR_TASK_REGRESSION:
+        possible = [one for one in AVAILABLE_MODES if one not in CLASSIFYING_MODES]
+        raise mode_not_possible(f"{mode} is for classification, and the task is a regression", prefix, possible)
+
+
+def known_mode(spec: TabularTrainSpec, prefix: str, allowed: Sequence[str]) -> str:
+    """The mode after aliases are resolved.
+
+    Args:
+        spec: as the caller wrote it.
+        prefix: path of the spec, for field paths.
+        allowed: the modes to name in an error.
+
+    Raises:
+        UnknownMode: it is no mode at all.
+    """
     mode = normalise_mode(spec.training_mode)
     if mode in AVAILABLE_MODES:
-        return
-    known = mode in KNOWN_MODES
-    message = f"{echo_value(mode)} {'is not available in this release' if known else 'is not a training mode'}"
+        return mode
+    message = f"{echo_value(mode)} is not a training mode"
+    violation = Violation(f"{prefix}.training_mode", UnknownMode.reason, message, ", ".join(allowed), MLP_DENSE)
+    raise UnknownMode(message, violations=[violation])
+
+
+def mode_not_possible(message: str, prefix: str, possible: Sequence[str]) -> ModeNotPossible:
+    """The error for a mode that there is, but not for such a job; names those that are possible."""
     field = f"{prefix}.training_mode"
-    raise UnknownMode(
-        message, violations=[Violation(field, UnknownMode.reason, message, ", ".join(AVAILABLE_MODES), MLP_DENSE)]
+    return ModeNotPossible(
+        message, violations=[Violation(field, ModeNotPossible.reason, message, ", ".join(possible), MLP_DENSE)]
     )
 
 
@@ -244,8 +265,8 @@ def check_hidden_config(spec: TabularTrainSpec, prefix: str) -> None:
     """
     if normalise_mode(spec.training_mode) == LINEAR:
         return
-    _check_bounds(spec, prefix, HIDDEN_BOUNDS)
     given = given_numbers(spec)
+    raise_out_of_range(list(out_of_bounds(given, HIDDEN_BOUNDS, prefix)))
     hidden = int(given.get("hidden_dim", HIDDEN_DIM.default))
     layers = int(given.get("num_hidden_layers", NUM_HIDDEN_LAYERS.default))
     parameters = hidden * hidden * (layers - 1)
@@ -266,29 +287,6 @@ def check_device(spec: TabularTrainSpec, prefix: str) -> None:
         message,
         violations=[Violation(f"{prefix}.device", InvalidArgument.reason, message, ", ".join(DEVICES), "auto")],
     )
-
-
-def _check_bounds(spec: TabularTrainSpec, prefix: str, bounds: Sequence[Bound]) -> None:
-    _raise_out_of_range(
-        [_violation(prefix, bound, value) for bound, value in _given(spec, bounds) if not bound.holds(value)]
-    )
-
-
-def _given(spec: TabularTrainSpec, bounds: Sequence[Bound]) -> Iterator[tuple[Bound, float]]:
-    given = given_numbers(spec)
-    return ((bound, given[bound.field]) for bound in bounds if bound.field in given)
-
-
-def _violation(prefix: str, bound: Bound, value: float) -> Violation:
-    suggested = bound.suggest(value) if math.isfinite(value) else bound.default
-    return Violation(
-        f"{prefix}.{bound.field}", OutOfRange.reason, f"{value:g} is out of range", bound.allowed, f"{suggested:g}"
-    )
-
-
-def _raise_out_of_range(violations: list[Violation]) -> None:
-    if violations:
-        raise OutOfRange("; ".join(str(violation) for violation in violations), violations=violations)
 
 
 def resolve(spec: TabularTrainSpec, prefix: str = "tabular_train") -> TabularTrain:
@@ -335,6 +333,11 @@ def with_defaults(spec: TabularTrainSpec) -> TabularTrain:
         random_seed=int(given.get("random_seed", RANDOM_SEED.default)),
         save_model=spec.save_model if spec.HasField("save_model") else True,
         model_id=spec.model_id,
+        patience=int(given["patience"]) if "patience" in given else None,
+        number_embedding=(
+            NUMBER_EMBEDDING_NONE if spec.number_embedding == NUMBER_EMBEDDING_UNSPECIFIED else spec.number_embedding
+        ),
+        boosted_tree_baseline=spec.boosted_tree_baseline if spec.HasField("boosted_tree_baseline") else True,
     )
 
 
@@ -349,6 +352,8 @@ def num_parameters(training: TabularTrain, *, input_dim: int, output_dim: int) -
     if training.training_mode == LINEAR:
         return (input_dim + 1) * output_dim
     hidden = training.hidden_dim
-    first = (input_dim + 1) * hidden + 2 * hidden
-    further = (training.num_hidden_layers - 1) * ((hidden + 1) * hidden + 2 * hidden)
-    return first + further + (hidden + 1) * output_dim
+    norm, square, output = 2 * hidden, (hidden + 1) * hidden, (hidden + 1) * output_dim
+    if training.training_mode == TABRESNET:
+        # A projection, blocks of a normalisation and two linear layers, a last normalisation.
+        return (input_dim + 1) * hidden + training.num_hidden_layers * (norm + 2 * square) + norm + output
+    return (input_dim + 1) * hidden + norm + (training.num_hidden_layers - 1) * (square + norm) + output

@@ -11,7 +11,7 @@ from __future__ import annotations  # grpc.RpcMethodHandler is generic in its st
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Never
@@ -53,9 +53,22 @@ class CallWrapper:
     """Wraps the handlers of a server, of all four kinds."""
 
     def __init__(
-        self, access: Access, in_flight: InFlight, *, unary_limit_seconds: float = UNARY_LIMIT_SECONDS
+        self,
+        access: Access,
+        in_flight: InFlight,
+        *,
+        unary_limit_seconds: float = UNARY_LIMIT_SECONDS,
+        patient_methods: Mapping[str, float] | None = None,
     ) -> None:
-        """Say who may call what, how many at a time, and how long a unary call may take."""
+        """Say who may call what, how many at a time, and how long a unary call may take.
+
+        Args:
+            access: of callers.
+            in_flight: counts calls.
+            unary_limit_seconds: deadline of unary calls that bring none or a longer one.
+            patient_methods: unary methods that take a longer deadline of their caller, up to so many seconds.
+        """
+        self._patient_methods = dict(patient_methods or {})
         self._access = access
         self._in_flight = in_flight
         self._unary_limit_seconds = unary_limit_seconds
@@ -84,7 +97,8 @@ class CallWrapper:
             try:
                 work = self._admit_and_run(call, given, context)
                 if is_unary:
-                    work = limited(work, context.time_remaining(), self._unary_limit_seconds)
+                    remaining = context.time_remaining()
+                    work = limited(work, remaining, self._limit_seconds(method, remaining))
                 response = await work
             except asyncio.CancelledError:
                 access_log.log_cancelled(method, call.started_seconds)
@@ -97,6 +111,11 @@ class CallWrapper:
             return response
 
         return run
+
+    def _limit_seconds(self, method: str, remaining_seconds: float | None) -> float:
+        """A caller who says how long it waits may wait longer; one who does not may have been forgotten."""
+        longest = self._unary_limit_seconds if remaining_seconds is None else self._patient_methods.get(method, 0.0)
+        return max(longest, self._unary_limit_seconds)
 
     async def _admit_and_run(self, call: _Call, given: Input, context: Context) -> object:
         if self._access.is_exempt(call.method):

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from headway.contract.architectures import Architecture, check_tensors, expected_tensors, parse_architecture
+from headway.contract.architectures import (
+    Architecture,
+    check_tensors,
+    expected_tensors,
+    num_parameters,
+    parse_architecture,
+)
 from headway.contract.errors import ArchitectureMismatch
 
 MLP = Architecture(
@@ -44,8 +50,37 @@ def test_a_linear_model_is_one_layer() -> None:
     assert expected_tensors(LINEAR) == {"output.weight": ("F32", (1, 4)), "output.bias": ("F32", (1,))}
 
 
+def test_a_tabresnet_has_a_projection_blocks_a_norm_and_an_output() -> None:
+    tensors = expected_tensors(MLP.model_copy(update={"mode": "tabresnet"}))
+    names = [name for name in tensors if name.endswith("weight")]
+    assert names == [
+        "input.weight",
+        "blocks.0.norm.weight",
+        "blocks.0.first.weight",
+        "blocks.0.second.weight",
+        "blocks.1.norm.weight",
+        "blocks.1.first.weight",
+        "blocks.1.second.weight",
+        "norm.weight",
+        "output.weight",
+    ]
+    assert tensors["input.weight"] == ("F32", (8, 4))
+    assert tensors["blocks.1.second.weight"] == ("F32", (8, 8))
+
+
+@pytest.mark.parametrize("mode", ["imbalance_aware", "calibrated_classifier", "tree_teacher_distillation"])
+def test_modes_that_only_learn_otherwise_have_the_layers_of_the_dense_one(mode: str) -> None:
+    assert expected_tensors(MLP.model_copy(update={"mode": mode})) == expected_tensors(MLP)
+
+
+def test_running_statistics_are_no_parameters() -> None:
+    assert num_parameters(LINEAR) == 5
+    assert num_parameters(MLP) == (4 + 1) * 8 + 16 + (8 + 1) * 8 + 16 + 9
+    assert num_parameters(MLP.model_copy(update={"mode": "tabresnet"})) == 5 * 8 + 2 * (16 + 2 * 72) + 16 + 9
+
+
 def test_an_architecture_is_read_as_it_was_written() -> None:
-    for architecture in (MLP, LINEAR):
+    for architecture in (MLP, LINEAR, MLP.model_copy(update={"mode": "tabresnet", "kind": "tabular_distill"})):
         assert parse_architecture(architecture.model_dump_json().encode()) == architecture
         assert parse_architecture(architecture.model_dump_json(exclude_none=True).encode()) == architecture
 

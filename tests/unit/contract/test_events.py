@@ -15,6 +15,7 @@ from headway.contract.events import (
     transition_number,
 )
 from headway.contract.host_facts import HostFacts
+from headway.contract.kinds import kind_of
 from headway.contract.times import timestamp
 from headway.contract.transitions import (
     Submission,
@@ -28,7 +29,7 @@ from headway.contract.transitions import (
 )
 from headway.runtime.redaction import Redactor
 from headway.v1.hosts_pb2 import Host
-from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, JobSpec, TabularTrainSpec
+from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, JobSpec, TabularDistillSpec, TabularTrainSpec
 from headway.v1.jobs_pb2 import (
     ATTEMPT_PHASE_TRAINING,
     FAILURE_CLASS_USER_INPUT,
@@ -49,11 +50,11 @@ JOB_ID = "j" + "a" * 25
 HOST = HostFacts("hosts/a", EXECUTION_MODE_LOCAL, 1, 2, 1024, (), frozenset({"tabular_train"}), True, False)
 
 
-def a_running() -> JobRecord:
-    spec = JobSpec(tabular_train=TabularTrainSpec(target_column="y", epochs=50))
+def a_running(spec: JobSpec | None = None) -> JobRecord:
+    spec = spec or JobSpec(tabular_train=TabularTrainSpec(target_column="y", epochs=50))
     record = submit(
         Submission(
-            name=f"projects/p/jobs/{JOB_ID}", spec=spec, kind="tabular_train", user_id="ada", admission=Admission()
+            name=f"projects/p/jobs/{JOB_ID}", spec=spec, kind=kind_of(spec), user_id="ada", admission=Admission()
         ),
         now=NOW,
     )
@@ -94,6 +95,13 @@ def test_an_event_is_a_cloud_event_with_the_common_data() -> None:
     assert (data["request_id"], data["run_id"], data["user_id"], data["project"]) == (JOB_ID, JOB_ID, "ada", "p")
     assert (data["attempt"], data["host"], data["mode"], data["device"]) == (1, "a", "local", "cpu")
     assert (data["model_family"], data["model_size"], data["total_epochs"]) == ("mlp_dense", "2x128", 50)
+
+
+def test_a_distillation_that_starts_tells_of_its_training_but_not_the_size_that_its_teacher_decides() -> None:
+    spec = JobSpec(tabular_distill=TabularDistillSpec(teacher_model_id="big", training=TabularTrainSpec(batch_size=8)))
+    data = json.loads(events_of(a_running(spec).job)[1].body)["data"]
+    assert (data["model_family"], data["total_epochs"], data["batch_size"]) == ("mlp_dense", 60, 8)
+    assert not data.get("model_size")
 
 
 def test_each_event_names_the_one_before_it() -> None:

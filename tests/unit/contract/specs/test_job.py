@@ -10,6 +10,7 @@ from headway.v1.job_specs_pb2 import (
     DataRef,
     EvalPolicy,
     EvaluateSpec,
+    InferSpec,
     JobSpec,
     Policies,
     ResourceSpec,
@@ -80,3 +81,16 @@ def test_a_plain_spec_passes() -> None:
         ),
         "job.spec",
     )
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        (JobSpec(infer=InferSpec(model="m")), "job.spec.infer"),
+        (JobSpec(custom=CustomSpec(kind="infer")), "job.spec.custom"),
+    ],
+)
+def test_nobody_submits_an_internal_kind_not_even_as_a_plug_in(spec: JobSpec, field: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"Predict") as refusal:
+        check_kind(spec, "job.spec")
+    assert refusal.value.violations[0].field == field

@@ -4,9 +4,25 @@ import math
 
 import pytest
 
-from headway.contract.errors import InvalidArgument, InvalidColumns, InvalidModelId, OutOfRange, UnknownMode
+from headway.contract.architectures import Architecture, TabularMode, num_parameters
+from headway.contract.errors import (
+    InvalidArgument,
+    InvalidColumns,
+    InvalidModelId,
+    ModeNotPossible,
+    OutOfRange,
+    UnknownMode,
+)
 from headway.contract.specs import tabular_train as spec_of
-from headway.v1.job_specs_pb2 import TABULAR_TASK_AUTO, TabularTrainSpec
+from headway.v1.job_specs_pb2 import (
+    NUMBER_EMBEDDING_NONE,
+    NUMBER_EMBEDDING_PIECEWISE_LINEAR,
+    TABULAR_TASK_AUTO,
+    TABULAR_TASK_CLASSIFICATION,
+    TABULAR_TASK_REGRESSION,
+    TabularTask,
+    TabularTrainSpec,
+)
 
 
 def a_spec(**fields: float | str | bool | list[str]) -> TabularTrainSpec:
@@ -25,6 +41,15 @@ def test_an_empty_spec_has_the_documented_defaults() -> None:
     assert (resolved.hidden_dim, resolved.num_hidden_layers, resolved.dropout) == (128, 2, 0.1)
     assert (resolved.random_seed, resolved.save_model, resolved.device) == (42, True, "auto")
     assert (resolved.training_mode, resolved.task) == ("mlp_dense", TABULAR_TASK_AUTO)
+    assert (resolved.patience, resolved.number_embedding) == (None, NUMBER_EMBEDDING_NONE)
+    assert resolved.boosted_tree_baseline
+
+
+def test_what_was_chosen_is_kept() -> None:
+    spec = a_spec(patience=16, boosted_tree_baseline=False, number_embedding=NUMBER_EMBEDDING_PIECEWISE_LINEAR)
+    resolved = spec_of.resolve(spec)
+    assert (resolved.patience, resolved.number_embedding) == (16, NUMBER_EMBEDDING_PIECEWISE_LINEAR)
+    assert not resolved.boosted_tree_baseline
 
 
 @pytest.mark.parametrize(
@@ -38,6 +63,7 @@ def test_an_empty_spec_has_the_documented_defaults() -> None:
         ("num_hidden_layers", [0, 16, 10_000], [1, 15]),
         ("dropout", [-0.1, 0.91, 1.0], [0.0, 0.9]),
         ("random_seed", [-1, 2**32], [0, 2**32 - 1]),
+        ("patience", [0, -1, 501], [1, 500]),
     ],
 )
 def test_a_number_out_of_its_bounds_is_refused_with_field_range_and_suggestion(
@@ -77,12 +103,44 @@ def test_modes_are_trimmed_lower_cased_and_aliased(text: str) -> None:
     assert spec_of.normalise_mode(text) in spec_of.AVAILABLE_MODES
 
 
-@pytest.mark.parametrize("text", ["train", "__import__('os')", "x" * 10_000, "tabresnet"])
+def test_the_newer_numbers_come_last_in_their_step() -> None:
+    with pytest.raises(OutOfRange) as caught:
+        spec_of.resolve(a_spec(patience=0, random_seed=-1, test_size=2.0))
+    assert [violation.field.rpartition(".")[2] for violation in caught.value.violations] == [
+        "test_size",
+        "random_seed",
+        "patience",
+    ]
+
+
+@pytest.mark.parametrize("mode", spec_of.AVAILABLE_MODES)
+def test_all_six_modes_are_there(mode: str) -> None:
+    assert spec_of.resolve(a_spec(training_mode=f" {mode.upper()} ")).training_mode == mode
+    assert len(spec_of.AVAILABLE_MODES) == 6
+
+
+@pytest.mark.parametrize("mode", ["imbalance_aware", "calibrated_classifier"])
+def test_a_mode_for_classes_refuses_a_regression_that_is_asked_for(mode: str) -> None:
+    with pytest.raises(ModeNotPossible) as caught:
+        spec_of.check_mode(a_spec(training_mode=mode, task=TABULAR_TASK_REGRESSION), "p")
+    assert caught.value.violations[0].field == "p.training_mode"
+    assert mode not in caught.value.violations[0].allowed
+    assert "tabresnet" in caught.value.violations[0].allowed
+
+
+@pytest.mark.parametrize("task", [TABULAR_TASK_AUTO, TABULAR_TASK_CLASSIFICATION])
+@pytest.mark.parametrize("mode", ["imbalance_aware", "calibrated_classifier"])
+def test_a_mode_for_classes_takes_every_other_task(mode: str, task: "TabularTask.ValueType") -> None:
+    spec_of.check_mode(a_spec(training_mode=mode, task=task), "p")
+
+
+@pytest.mark.parametrize("text", ["train", "__import__('os')", "x" * 10_000, "tabresnet2"])
 def test_an_unknown_mode_is_refused_with_the_list(text: str) -> None:
     """B11."""
     with pytest.raises(UnknownMode) as caught:
         spec_of.check_mode(a_spec(training_mode=text), "p")
-    assert caught.value.violations[0].allowed == "mlp_dense, linear_glm_baseline"
+    assert caught.value.violations[0].allowed == ", ".join(spec_of.AVAILABLE_MODES)
+    assert len(caught.value.message) < 120
 
 
 def test_the_linear_model_needs_no_hidden_layers() -> None:
@@ -158,3 +216,27 @@ def test_parameters_are_counted_exactly() -> None:
     dense = spec_of.resolve(a_spec(hidden_dim=8, num_hidden_layers=2))
     expected = (4 * 8 + 8 + 16) + (8 * 8 + 8 + 16) + (8 * 3 + 3)
     assert spec_of.num_parameters(dense, input_dim=4, output_dim=3) == expected
+
+
+def test_a_student_need_not_name_its_target() -> None:
+    spec = TabularTrainSpec()
+    spec_of.check_feature_columns(spec, "p", ["a", "y"], needs_target=False)
+    with pytest.raises(InvalidColumns):
+        spec_of.check_feature_columns(spec, "p", ["a", "y"])
+    with pytest.raises(InvalidColumns):
+        spec_of.check_feature_columns(TabularTrainSpec(target_column="z"), "p", ["a", "y"], needs_target=False)
+
+
+@pytest.mark.parametrize("mode", spec_of.AVAILABLE_MODES)
+def test_parameters_are_those_of_the_architectures_tensors(mode: TabularMode) -> None:
+    spec = spec_of.resolve(a_spec(hidden_dim=24, num_hidden_layers=3, training_mode=mode))
+    architecture = Architecture(
+        kind="tabular_train",
+        mode=mode,
+        input_dim=7,
+        output_dim=1,
+        hidden_dim=24,
+        num_hidden_layers=3,
+        task="regression",
+    )
+    assert spec_of.num_parameters(spec, input_dim=7, output_dim=1) == num_parameters(architecture)

@@ -25,7 +25,7 @@ from headway.runtime.records import Conflict
 from headway.runtime.remote_error import RemoteError, answer, responses
 from headway.runtime.request_context import current_request_id
 from headway.testing.eventually import eventually
-from tests.unit.runtime.echo import GOOD, Doorman, Echo, EchoStub, bare_channel, everybody, serving
+from tests.unit.runtime.echo import GOOD, SERVICE, Doorman, Echo, EchoStub, bare_channel, everybody, serving
 
 Metadata = tuple[tuple[str, str], ...]
 Call = Callable[[EchoStub, str, Metadata], Awaitable[list[str]]]
@@ -309,3 +309,26 @@ async def test_an_unknown_method_is_unimplemented(site: Site) -> None:
     with pytest.raises(RemoteError) as raised:
         await answer(site.stub.unknown(StringValue(), metadata=GOOD))
     assert raised.value.code is Code.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize(("timeout", "is_done"), [(20.0, True), (None, False)])
+async def test_a_patient_method_takes_a_longer_deadline_of_its_caller_and_no_silence(
+    timeout: float | None,  # noqa: ASYNC109 - the call's own
+    is_done: bool,
+) -> None:
+    echo = Echo()
+
+    async def wait() -> str:
+        await asyncio.sleep(0.3)
+        return "done"
+
+    echo.act = lambda _: wait()
+    options = ServerOptions(unary_limit_seconds=0.1, patient_methods={f"/{SERVICE}/Unary": 10.0})
+    async with serving(echo, Doorman(), options) as server, bare_channel(server) as channel:
+        call = EchoStub(channel).unary(StringValue(value="one"), metadata=GOOD, timeout=timeout)
+        if is_done:
+            assert (await answer(call)).value == "done"
+        else:
+            with pytest.raises(RemoteError) as raised:
+                await answer(call)
+            assert raised.value.reason == "DEADLINE_EXCEEDED"
