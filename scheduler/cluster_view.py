@@ -131,6 +131,7 @@ class ClusterView:
         """What a pass decides on."""
         return Snapshot(
             queued=self.jobs.queued,
+            queued_inference=self.jobs.queued_inference,
             held=self.jobs.held,
             hosts=tuple(host.view for host in self.hosts.all()),
             lease_ends=self._leases.ends(),

@@ -18,6 +18,7 @@ from headway.contract.cloud_events import Clean, OutwardEvent
 from headway.contract.errors import HeadwayError, NotLeader, StoreUnavailable
 from headway.contract.events import job_event, transition_number
 from headway.contract.ids import JobName
+from headway.contract.kinds import INTERNAL_KINDS
 from headway.contract.subjects import EVENTS, JOB_EVENTS_CONSUMER, JOBS, all_job_events_subject
 from headway.contract.times import moment
 from headway.runtime.bus import Bus
@@ -86,6 +87,9 @@ class EventsPublisher:
             record = parse_record(message.key, message.data)
         except ValueError as error:
             raise PoisonMessage(str(error)) from error
+        if record.job.kind in INTERNAL_KINDS:
+            # Nobody's job, so nobody is told of it.
+            return
         # Forgotten until all is published: after an error the place is read from the stream again.
         place = self._places.pop(message.key, None) or await self._place(record.job)
         for _ in range(_TRIES):

@@ -59,7 +59,7 @@ def explain_settled(job: Job, *, now: datetime) -> ExplainJobResponse:
 
 def _wait_reason(verdicts: list[Verdict], mode: str, num_ahead: int) -> str:
     if not verdicts:
-        return f"no trainer host is up; it runs in mode {mode} as soon as one is"
+        return f"no trainer host is up; it runs{f' in mode {mode}' if mode else ''} as soon as one is"
     if any(verdict.is_suitable for verdict in verdicts):
         return "it is about to be given to a host"
     busy = [verdict for verdict in verdicts if verdict.is_for_now]

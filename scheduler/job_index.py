@@ -54,12 +54,13 @@ _NEVER: Final = _Settled(0, 0)
 
 
 class JobIndex:
-    """Live jobs by id, with the queue kept in order."""
+    """Live jobs by id, with the queue of each lane kept in order."""
 
     def __init__(self) -> None:
         self._live: dict[str, LiveJob] = {}
         self._held: dict[str, HeldJob] = {}
         self._queue: list[QueuedJob] = []
+        self._inference_queue: list[QueuedJob] = []
         self._settled: OrderedDict[str, _Settled] = OrderedDict()
         self._demands: dict[Demand, Demand] = {}
 
@@ -87,7 +88,7 @@ class JobIndex:
         view = self._view_of(job_id, record, now, now_seconds)
         self._live[job_id] = LiveJob(record, revision, view)
         if isinstance(view, QueuedJob):
-            bisect.insort(self._queue, view, key=_order)
+            bisect.insort(self._queue_of(view), view, key=_order)
         elif view is not None:
             self._held[job_id] = view
         return True
@@ -116,8 +117,13 @@ class JobIndex:
 
     @property
     def queued(self) -> tuple[QueuedJob, ...]:
-        """The queue in order."""
+        """What waits for a slot, in order."""
         return tuple(self._queue)
+
+    @property
+    def queued_inference(self) -> tuple[QueuedJob, ...]:
+        """What waits in the lane of inference, in order."""
+        return tuple(self._inference_queue)
 
     @property
     def held(self) -> tuple[HeldJob, ...]:
@@ -129,13 +135,16 @@ class JobIndex:
         return (job for job in self._held.values() if job.host == host)
 
     def num_ahead(self, job: QueuedJob) -> int:
-        """Queued jobs that go before this one."""
-        return bisect.bisect_left(self._queue, job.order, key=_order)
+        """Queued jobs of its lane that go before this one."""
+        return bisect.bisect_left(self._queue_of(job), job.order, key=_order)
+
+    def _queue_of(self, job: QueuedJob) -> list[QueuedJob]:
+        return self._inference_queue if job.demand.is_inference else self._queue
 
     def _forget_view(self, known: LiveJob | None) -> None:
         view = known.view if known else None
         if isinstance(view, QueuedJob):
-            del self._queue[self.num_ahead(view)]
+            del self._queue_of(view)[self.num_ahead(view)]
         elif view is not None:
             del self._held[view.job_id]
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from headway.contract.errors import NoGpuHost
+from headway.contract.kinds import INFER
 from headway.contract.modes import Selection, Wish, select_mode
-from headway.v1.job_specs_pb2 import ExecutionMode
+from headway.v1.job_specs_pb2 import EXECUTION_MODE_UNSPECIFIED, ExecutionMode
 from scheduler.snapshot import HostView
 
 
@@ -15,8 +16,11 @@ def select_for(wish: Wish, default_mode: "ExecutionMode.ValueType", hosts: Itera
     of the scheduler, is no reason to fall back.
 
     Returns:
-        The selection; or the error, when a GPU is required and nobody has one, which lets a queued job wait.
+        The selection, whose mode is UNSPECIFIED for inference: any host that can may answer. Or the error, when a GPU
+        is required and nobody has one, which lets a queued job wait.
     """
+    if wish.kind == INFER:
+        return Selection(EXECUTION_MODE_UNSPECIFIED)
     try:
         return select_mode(wish, default_mode, [host.facts for host in hosts])
     except NoGpuHost as error:

@@ -34,7 +34,10 @@ class Verdict:
         return self.reason in _FOR_NOW
 
 
-_FOR_NOW = frozenset({"NO_FREE_SLOT", "NO_FREE_GPU", "NO_FREE_MEMORY"})
+_FOR_NOW = frozenset({"NO_FREE_SLOT", "NO_FREE_GPU", "NO_FREE_MEMORY", "INFERENCE_BUSY"})
+INFERENCE_PER_HOST = 1
+"""Attempts of the lane of inference that a host runs at a time, beside those in its slots: a host whose slots are all
+busy with training still answers, and what it trains is slowed down by one process at most."""
 
 
 class Room:
@@ -43,17 +46,23 @@ class Room:
     def __init__(self, host: HostView) -> None:
         self.host = host
         self.slots = host.facts.num_slots
+        self.inference = INFERENCE_PER_HOST
         self.gpus = len(host.facts.gpu_names)
         self.memory_mib = host.facts.memory_mib
 
     def take(self, demand: Demand) -> None:
         """Hold what an attempt of this demand holds."""
+        if demand.is_inference:
+            self.inference -= 1
+            return
         self.slots -= 1
         self.gpus -= demand.num_gpus
         self.memory_mib -= demand.memory_mib
 
     def fits(self, demand: Demand) -> bool:
         """Whether an attempt of this demand fits besides what is held."""
+        if demand.is_inference:
+            return self.inference > 0
         return self.slots > 0 and self.gpus >= demand.num_gpus and self.memory_mib >= demand.memory_mib
 
 
@@ -111,6 +120,8 @@ def _refuse_for_gpus(demand: Demand, facts: HostFacts) -> tuple[str, str] | None
 
 def _refuse_for_now(demand: Demand, room: Room) -> tuple[str, str] | None:
     facts = room.host.facts
+    if demand.is_inference:
+        return None if room.inference > 0 else ("INFERENCE_BUSY", "it is answering another prediction")
     if room.slots <= 0:
         return "NO_FREE_SLOT", f"all of its {facts.num_slots} slots are in use"
     if room.gpus < demand.num_gpus:

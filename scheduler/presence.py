@@ -98,7 +98,9 @@ class Presence:
             self._lost.popleft()
         running: dict[str, int] = {}
         for job in self._view.jobs.held:
-            running[job.host] = running.get(job.host, 0) + 1
+            # A prediction takes no slot, and is over before anybody could read of it.
+            if not job.demand.is_inference:
+                running[job.host] = running.get(job.host, 0) + 1
         for live in self._view.hosts.all():
             num_running = running.get(live.host.name, 0)
             state = HOST_STATE_DRAINING if live.facts.draining else HOST_STATE_UP

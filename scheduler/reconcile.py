@@ -6,6 +6,7 @@ plan of its own result is empty.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from headway.contract.errors import NoGpuHost
 from headway.contract.modes import Selection, Wish
@@ -53,14 +54,16 @@ def reconcile(snapshot: Snapshot, now: float) -> Plan:
     """
     hosts = {host.facts.name: host for host in snapshot.hosts}
     endings = [action for job in snapshot.held if (action := _ending(job, hosts.get(job.host), snapshot, now))]
-    unwanted = [CancelQueued(job.job_id) for job in snapshot.queued if job.desired == DESIRED_STATE_CANCEL]
+    waiting = chain(snapshot.queued_inference, snapshot.queued)
+    unwanted = [CancelQueued(job.job_id) for job in waiting if job.desired == DESIRED_STATE_CANCEL]
     return Plan(tuple([*endings, *unwanted][:MAX_ENDINGS]), tuple(_claims(snapshot, now)))
 
 
 def next_look(snapshot: Snapshot, now: float) -> float | None:
     """When the passing of time alone changes the plan; None when only news can."""
     moments = [end for end in snapshot.lease_ends.values() if end > now]
-    moments += [job.ready_at for job in snapshot.queued if job.ready_at > now]
+    waiting = chain(snapshot.queued_inference, snapshot.queued)
+    moments += [job.ready_at for job in waiting if job.ready_at > now]
     return min(moments, default=None)
 
 
@@ -121,10 +124,11 @@ def _recorded(end: AttemptEnd, job: HeldJob, ran: float) -> Action | None:
 
 
 def _claims(snapshot: Snapshot, now: float) -> Iterator[Claim]:
+    """Inference first: a lane of its own, so that neither lane makes the other wait."""
     offer = _Offer(snapshot)
     num_claims = 0
-    for job in snapshot.queued:
-        if offer.num_free_slots <= 0 or num_claims == MAX_CLAIMS:
+    for job in chain(snapshot.queued_inference, snapshot.queued):
+        if num_claims == MAX_CLAIMS or not (job.demand.is_inference or offer.num_free_slots > 0):
             return
         if job.ready_at <= now and job.desired not in (DESIRED_STATE_CANCEL, DESIRED_STATE_PAUSE):
             claim = offer.claim(job)
@@ -173,5 +177,7 @@ class _Offer:
             shared.refused_memory_mib = demand.memory_mib
             return None
         room.take(demand)
-        self.num_free_slots -= 1
-        return Claim(job.job_id, room.host.facts, selection.mode, selection.fallback_reason)
+        if not demand.is_inference:
+            self.num_free_slots -= 1
+        facts = room.host.facts
+        return Claim(job.job_id, facts, selection.mode or facts.mode, selection.fallback_reason)

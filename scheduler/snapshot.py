@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from headway.contract.host_facts import HostFacts
+from headway.contract.kinds import INFER
 from headway.contract.modes import Wish
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, ExecutionMode
 from headway.v1.jobs_pb2 import AttemptOutcome, DesiredState, JobState
@@ -46,6 +47,11 @@ class Demand:
     wish: Wish
     num_gpus: int = 0
     memory_mib: int = 0
+
+    @property
+    def is_inference(self) -> bool:
+        """Whether it is for the lane of inference, which takes no slot of training and knows no mode."""
+        return self.wish.kind == INFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,8 @@ class Snapshot:
     """The view of one pass.
 
     Attributes:
-        queued: in the order of the queue.
+        queued: what waits for a slot, in the order of the queue.
+        queued_inference: what waits in the lane of inference, likewise.
         held: every job that a host holds.
         hosts: every live host.
         lease_ends: when the lease of each held attempt ends, monotonic seconds.
@@ -156,3 +163,4 @@ class Snapshot:
     lease_ends: Mapping[AttemptKey, float] = field(default_factory=dict)
     default_mode: "ExecutionMode.ValueType" = EXECUTION_MODE_AUTO
     run_seconds: Mapping[AttemptKey, float] = field(default_factory=dict)
+    queued_inference: Sequence[QueuedJob] = ()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from headway.contract.kinds import INFER
 from headway.contract.limits import STEP_TIMEOUT_DEFAULT
 from headway.runtime.clock import Clock
 from headway.runtime.logs import bound, get_logger
@@ -76,6 +77,7 @@ class Means:
         host: `hosts/{host}`.
         work_dir: attempts train in folders below it; on the outbox's file system.
         slots: one for each attempt that may train at a time.
+        inference_slots: one for each prediction that may be answered at a time, beside the slots.
         checkpoints: those on this host's disk.
         checkpoint_fetch: brings one of the gateway's.
         checkpoint_pace: how often, and how long an end waits for the last.
@@ -98,8 +100,13 @@ class Means:
     spawner: Spawner
     clock: Clock
     slots: asyncio.Semaphore
+    inference_slots: asyncio.Semaphore
     stop_limit_seconds: float
     disk_pace: Pace
+
+    def lane_of(self, kind: str) -> asyncio.Semaphore:
+        """What an attempt of a kind holds while its child works."""
+        return self.inference_slots if kind == INFER else self.slots
 
 
 class AttemptRun:
@@ -174,7 +181,7 @@ class AttemptRun:
     async def _train(self, order: AttemptOrder, work_dir: Path) -> Finished:
         means = self._means
         async with AsyncExitStack() as stack:
-            await self._stop.unless_asked(stack.enter_async_context(means.slots))
+            await self._stop.unless_asked(stack.enter_async_context(means.lane_of(order.kind)))
             inputs = await self._stop.unless_asked(
                 stack.enter_async_context(means.inputs.held(self._key.parent, order.inputs))
             )

@@ -52,6 +52,8 @@ _DRAIN_SECONDS = 5.0
 _KEEPALIVE_SECONDS = 15.0
 """A link that died during an upload is noticed within ten seconds more; servers refuse pings below ten seconds."""
 _LAST_WORD_SECONDS = 0.8
+_INFERENCE_AT_ONCE = 1
+"""The scheduler gives a host one prediction at a time; another that comes before the end of the first is over waits."""
 
 
 async def serve(settings: TrainerHostSettings) -> int:
@@ -162,6 +164,7 @@ class _Host:
             spawner=self._service,
             clock=clock,
             slots=asyncio.Semaphore(section.num_slots),
+            inference_slots=asyncio.Semaphore(_INFERENCE_AT_ONCE),
             stop_limit_seconds=section.stop_limit_seconds,
             disk_pace=pace,
         )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headway.contract.events import job_id_of, transition_number
+from headway.contract.kinds import INFER
 from headway.contract.states import REPLACEABLE_EVENTS, Event, outward_event
 from headway.runtime.feeds import Message
 from headway.v1.jobs_pb2 import Transition
@@ -77,6 +78,7 @@ class EventFeed:
             message_id = event.headers.get("Nats-Msg-Id", "")
             job_id, number = job_id_of(message_id), transition_number(message_id)
             if job_id in self._jobs.rows:
+                assert self._jobs.values[job_id].job.kind != INFER, "nobody is told of a prediction"
                 before = self._told.setdefault(job_id, [0])[-1]
                 assert number > before, f"P25: events come once and in order, not {number} behind {before}"
                 named = json.loads(event.data)["data"]["previous_sequence"]
@@ -85,7 +87,8 @@ class EventFeed:
         self._num_checked = len(self._bus.events)
         if is_settled:
             for job_id, record in self._jobs.values.items():
-                self._check_complete(job_id, record)
+                if record.job.kind != INFER:
+                    self._check_complete(job_id, record)
 
     def _check_complete(self, job_id: str, record: JobRecord) -> None:
         """What was replaced before it was told is not owed, nor what a history of nothing but life had no room for."""

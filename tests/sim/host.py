@@ -7,6 +7,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from headway.contract.kinds import INFER, TABULAR_TRAIN
 from headway.contract.run_time import MAX_RUNTIME
 from headway.testing.builders import a_host
 from headway.v1.jobs_pb2 import (
@@ -99,6 +100,7 @@ class SimulatedHost:
             num_slots=self._num_slots,
             memory_mib=self._memory_mib,
             boot_id=self.boot_id,
+            kinds=(TABULAR_TRAIN, INFER),
             draining=self.is_draining,
         )
 

@@ -6,6 +6,7 @@ scheduler has really heard, which boots there were. Numbers are those of RELIABI
 
 from dataclasses import dataclass, field
 
+from headway.contract.kinds import INFER
 from headway.contract.run_time import is_used_up
 from headway.contract.states import REPLACEABLE_EVENTS, TABLE, is_held, is_terminal, state_name
 from headway.v1.jobs_pb2 import (
@@ -212,9 +213,10 @@ def check_beliefs(scheduler: SchedulerProcess, rows: dict[str, JobRecord]) -> No
         lease = leases.holder(job.job_id)
         assert lease is not None
         assert (lease.attempt, lease.host) == (job.attempt, job.host), "a lease is its holder's"
-    queued = {job.job_id for job in jobs.queued}
+    waiting = [*jobs.queued_inference, *jobs.queued]
+    queued = {job.job_id for job in waiting}
     assert not queued & held.keys(), "P6: no job waits and is held"
-    assert len(queued) == len(jobs.queued), "P6: no job waits twice"
+    assert len(queued) == len(waiting), "P6: no job waits twice"
     if scheduler.num_unread:
         return
     for job_id, record in rows.items():
@@ -235,7 +237,7 @@ def check_beliefs(scheduler: SchedulerProcess, rows: dict[str, JobRecord]) -> No
 def check_reasons(scheduler: SchedulerProcess, now: Moment) -> None:
     """P6: each job that waits does so for a reason that can be told, and that is true once the scheduler rests."""
     view = scheduler.view
-    for job in view.jobs.queued:
+    for job in (*view.jobs.queued_inference, *view.jobs.queued):
         live = view.jobs.find(job.job_id)
         assert live is not None
         told = explain_queued(
@@ -246,11 +248,11 @@ def check_reasons(scheduler: SchedulerProcess, now: Moment) -> None:
 
 
 def check_models(jobs: dict[str, JobRecord], models: dict[str, ModelRecord], *, is_settled: bool) -> None:
-    """P7: a model version for each job that succeeded, and none otherwise."""
+    """P7: a model version for each training that succeeded, and none otherwise, not for a prediction either."""
     wanted = {
         job_id: record.job.result.bundle.digest
         for job_id, record in jobs.items()
-        if record.job.state == JOB_STATE_SUCCEEDED
+        if record.job.state == JOB_STATE_SUCCEEDED and record.job.kind != INFER
     }
     for key, model in models.items():
         if key.count("/") == 1:

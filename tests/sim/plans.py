@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from headway.contract.kinds import INFER
 from headway.v1.jobs_pb2 import Job
 from scheduler.cluster_view import ClusterView
 from scheduler.plan import Plan
@@ -20,15 +21,21 @@ def check_plan(plan: Plan, view: ClusterView, now: float) -> None:
 
 def _check_capacity(plan: Plan, view: ClusterView) -> None:
     hosts = {host.facts.name: host for host in view.snapshot().hosts}
-    slots, memory = Counter[str](), Counter[str]()
-    for job in view.snapshot().held:
-        slots[job.host] += 1
-        memory[job.host] += _job(view, job.job_id).spec.resource_spec.memory_mib
+    slots, memory, answering = Counter[str](), Counter[str](), Counter[str]()
+
+    def hold(job_id: str, name: str) -> None:
+        job = _job(view, job_id)
+        lane = answering if job.kind == INFER else slots
+        lane[name] += 1
+        memory[name] += job.spec.resource_spec.memory_mib
+
+    for held in view.snapshot().held:
+        hold(held.job_id, held.host)
     for claim in plan.claims:
         name = claim.host.name
-        slots[name] += 1
-        memory[name] += _job(view, claim.job_id).spec.resource_spec.memory_mib
+        hold(claim.job_id, name)
         host = hosts[name]
+        assert answering[name] <= 1, "a plan never gives a host a second prediction beside one"
         assert host.connected, "an order reaches its host at once"
         assert not host.facts.draining, "a host that drains takes no new work"
         assert slots[name] <= host.facts.num_slots, "a plan never exceeds a host's slots"
@@ -38,7 +45,7 @@ def _check_capacity(plan: Plan, view: ClusterView) -> None:
 def _check_priority(plan: Plan, view: ClusterView, now: float) -> None:
     """Of two jobs that ask for the same, the one of higher priority goes first, then the older."""
     claimed = {claim.job_id for claim in plan.claims}
-    ready = [job for job in view.jobs.queued if job.ready_at <= now]
+    ready = [job for job in (*view.jobs.queued_inference, *view.jobs.queued) if job.ready_at <= now]
     ranks = {job.job_id: _rank(_job(view, job.job_id)) for job in ready}
     for left in ready:
         for given in ready:

@@ -11,7 +11,7 @@ import structlog
 from headway.contract import record_changes, transitions
 from headway.contract.times import duration
 from headway.testing.builders import a_spec
-from headway.v1.job_specs_pb2 import EvalPolicy, JobSpec, Policies, ResourceSpec
+from headway.v1.job_specs_pb2 import EvalPolicy, InferSpec, JobSpec, Policies, ResourceSpec
 from tests.sim.invariants import LOSSES_MAX
 
 MIN_SCORE = 0.5
@@ -33,11 +33,12 @@ def _specs() -> tuple[JobSpec, ...]:
         a_spec(policies=policies, priority=-5, resources=demanding),
         picky,
         a_spec(policies=limited),
+        JobSpec(policies=policies, infer=InferSpec(model="projects/demo/models/iris/versions/latest")),
     )
 
 
 SPECS = _specs()
-"""Plain, demanding, modest, hard to please, and not to be at work for long."""
+"""Plain, demanding, modest, hard to please, not to be at work for long, and for the lane of inference."""
 
 
 @contextmanager

@@ -198,6 +198,8 @@ TEETH = (
     Tooth("P22: leases are monotonic", {(ClusterView, "hear"): _hear_by_the_wall}, ("P17:",)),
     Tooth("the memory of a host is its bound", {(Room, "fits"): _has_a_slot}, ("memory",)),
     Tooth("the slots of a host are its bound", {(Room, "fits"): _always}, ("slots", "memory")),
+    Tooth("predictions have a lane of their own", {(Demand, "is_inference"): False}, ("second prediction", "slots")),
+    Tooth("nobody hears of a prediction", {(events_publisher, "INTERNAL_KINDS"): frozenset()}, ("nobody is told",)),
     Tooth("the queue goes by priority", {(job_index, "order_of"): _by_the_id}, ("overtaken",)),
     Tooth("P25: an event's place is read from the stream", {(EventsPublisher, "_place"): _all}, ("P25:",)),
     Tooth("P25: an event goes behind the one that was read", {(SimulatedBus, "_check_last"): _nothing}, ("P25:",)),

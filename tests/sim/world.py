@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from headway.contract import transitions
 from headway.contract.errors import HeadwayError
-from headway.contract.kinds import TABULAR_TRAIN
+from headway.contract.kinds import INFER, kind_of
 from headway.contract.states import is_held
 from headway.contract.transitions import Submission
 from headway.runtime.feeds import Message
@@ -88,13 +88,14 @@ class World:
         job_id = "jaaaaaaaaaaaaaaaaaaaaaaaa" + "bcdefghijklmnopqrstuvwxyz"[len(self.jobs.rows) % 25]
         if job_id in self.jobs.rows:
             return
+        kind = kind_of(spec)
         submission = Submission(
             name=job_name(job_id),
             spec=spec,
-            kind=TABULAR_TRAIN,
+            kind=kind,
             user_id="ada",
             admission=Admission(),
-            model_id="iris",
+            model_id="" if kind == INFER else "iris",
         )
         record = transitions.submit(submission, now=self.clock.now())
         self.gateway.start(SimulatedRecords(self.jobs, self.gateway.link).create(job_id, record), lambda _: None)
@@ -177,7 +178,7 @@ class World:
         if error is None:
             assert job.HasField("result"), "P8: a result is acknowledged only when it is recorded"
             assert job.result.bundle.digest == digest, "P8: what is acknowledged is what is recorded"
-            if job.state == JOB_STATE_SUCCEEDED:
+            if job.state == JOB_STATE_SUCCEEDED and job.kind != INFER:
                 assert f"demo/iris/{key[0]}" in self.models.rows, "P7: a success is acknowledged with its version"
             return
         reason = error.reason if isinstance(error, HeadwayError) else type(error).__name__

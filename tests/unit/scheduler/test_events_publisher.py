@@ -13,7 +13,7 @@ from headway.contract.subjects import EVENTS, JOBS
 from headway.runtime.bus_errors import MessageTooLarge
 from headway.runtime.feeds import Message, PoisonMessage
 from headway.runtime.redaction import Redactor
-from headway.testing.builders import A_MOMENT, a_claimed_record, a_record, a_spec
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_record, a_spec, an_infer_spec
 from headway.v1.jobs_pb2 import FAILURE_CLASS_USER_INPUT, Checkpoint, Failure
 from headway.v1.records_pb2 import JobRecord
 from scheduler import events_publisher
@@ -316,3 +316,14 @@ async def test_the_loop_publishes_what_is_stored_and_sets_garbage_aside() -> Non
         await stage.clock.advance(1.0)
 
         assert [event for event, _ in await published(stage)] == ["queued"]
+
+
+async def test_nobody_is_told_of_a_prediction() -> None:
+    stage = await a_stage()
+    async with running(a_publisher(stage).run):
+        await stage.store(a_claimed_record(a_record(an_infer_spec())))
+        told = await stage.store(a_claimed_record())
+        await stage.clock.advance(0.1)
+
+        events = await stage.messages(EVENTS)
+        assert {event.subject.rpartition(".")[2] for event in events} == {told}

@@ -4,7 +4,7 @@ import pytest
 
 from headway.contract import transitions
 from headway.contract.priority import effective_priority, request_priority
-from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, a_spec, an_infer_spec
 from headway.v1.job_specs_pb2 import ResourceSpec
 from headway.v1.jobs_pb2 import FAILURE_CLASS_TRANSIENT, JOB_STATE_PAUSED, Failure
 from headway.v1.records_pb2 import JobRecord
@@ -227,3 +227,17 @@ def test_a_record_is_read_under_its_own_key_only() -> None:
 def test_garbage_is_no_record(data: bytes) -> None:
     with pytest.raises(ValueError, match="no record of a job"):
         parse_record("j" + "a" * 25, data)
+
+
+def test_predictions_wait_in_a_lane_of_their_own() -> None:
+    index = JobIndex()
+    training, prediction = a_record(), a_record(an_infer_spec())
+    first, second = put(index, training), put(index, prediction)
+
+    assert [job.job_id for job in index.queued] == [first]
+    assert [job.job_id for job in index.queued_inference] == [second]
+    assert index.num_ahead(index.queued_inference[0]) == 0
+
+    put(index, a_claimed_record(prediction), 2)
+    assert index.queued_inference == ()
+    assert [job.demand.is_inference for job in index.held] == [True]

@@ -3,6 +3,7 @@
 import pytest
 
 from headway.contract.errors import NoGpuHost
+from headway.contract.kinds import INFER
 from headway.contract.modes import Selection
 from headway.testing.builders import a_host
 from headway.v1.job_specs_pb2 import (
@@ -98,3 +99,7 @@ def test_a_host_without_the_recipe_is_no_reason_to_wait() -> None:
 
     assert isinstance(selection, Selection)
     assert selection.mode == LOCAL
+
+
+def test_a_prediction_may_be_answered_anywhere() -> None:
+    assert select_for(a_demand(kind=INFER).wish, LOCAL, []) == Selection(UNSPECIFIED)

@@ -1,5 +1,6 @@
 import pytest
 
+from headway.contract.kinds import INFER, TABULAR_TRAIN
 from headway.testing.builders import a_host
 from headway.v1.hosts_pb2 import Host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL, EXECUTION_MODE_UNSPECIFIED
@@ -113,3 +114,31 @@ def test_nobody_is_chosen_when_nothing_fits() -> None:
     rooms[0].take(a_demand())
 
     assert choose(a_demand(), rooms) is None
+
+
+def an_answer() -> Demand:
+    return a_demand(kind=INFER)
+
+
+BOTH = (TABULAR_TRAIN, INFER)
+
+
+def test_a_host_whose_slots_are_all_busy_still_answers() -> None:
+    held = [a_held("j1"), a_held("j2")]
+
+    assert verdict_on(a_host(kinds=BOTH), an_answer(), *held).is_suitable
+    assert verdict_on(a_host(kinds=BOTH), a_demand(), *held).reason == "NO_FREE_SLOT"
+
+
+def test_a_host_that_answers_one_prediction_takes_no_other_and_has_all_its_slots() -> None:
+    verdict = verdict_on(a_host(kinds=BOTH), an_answer(), a_held(demand=an_answer()))
+    room = rooms_of([a_view(a_host(kinds=BOTH))], [a_held(demand=an_answer())])["hosts/anton"]
+
+    assert (verdict.reason, verdict.is_for_now) == ("INFERENCE_BUSY", True)
+    assert (room.slots, room.inference) == (2, 0)
+    assert not room.fits(an_answer())
+    assert room.fits(a_demand())
+
+
+def test_a_host_without_the_recipe_answers_nothing() -> None:
+    assert verdict_on(a_host(), an_answer()).reason == "RECIPE_UNAVAILABLE"

@@ -4,7 +4,7 @@ import pytest
 
 from headway.contract.host_facts import facts_of
 from headway.contract.subjects import EVENTS, HOSTS
-from headway.testing.builders import A_MOMENT, a_claimed_record, a_host
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, an_infer_spec
 from headway.v1.hosts_pb2 import HOST_STATE_DRAINING, HOST_STATE_LOST, HOST_STATE_UP, Host, HostState
 from headway.v1.records_pb2 import HostRecord
 from scheduler.cluster_view import Moment
@@ -266,3 +266,16 @@ async def test_a_store_that_was_away_is_written_later() -> None:
 
         assert await scene.record() is not None
         assert await scene.events() == ["joined"]
+
+
+async def test_a_prediction_is_not_among_what_a_host_runs() -> None:
+    scene = await a_scene()
+    async with running(scene.run):
+        scene.stage.hear(Word(a_host(), {}, ()))
+        await scene.stage.store(a_claimed_record(a_record(an_infer_spec())))
+        await scene.stage.store(a_claimed_record())
+        await scene.stage.clock.advance(1.0)
+
+        host = await scene.record()
+        assert host is not None
+        assert host.num_running == 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from headway.contract.host_facts import facts_of
+from headway.contract.kinds import INFER, TABULAR_TRAIN
 from headway.testing.builders import a_host
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL
 from headway.v1.jobs_pb2 import (
@@ -34,7 +35,7 @@ from scheduler.plan import (
     UseUpRunTime,
 )
 from scheduler.reconcile import MAX_CLAIMS, MAX_ENDINGS, next_look, reconcile
-from scheduler.snapshot import AttemptEnd, HostView, Snapshot
+from scheduler.snapshot import AttemptEnd, HostView, QueuedJob, Snapshot
 from tests.unit.scheduler.views import a_demand, a_held, a_queued, a_view, an_end
 
 NOW = 100.0
@@ -336,3 +337,46 @@ def test_what_is_past_brings_no_next_look() -> None:
     job = a_held()
 
     assert next_look(Snapshot(queued=[a_queued()], held=[job], lease_ends={job.key: NOW}), NOW) is None
+
+
+def an_answer_for(job_id: str, *, at: float = 0.0) -> QueuedJob:
+    return a_queued(job_id, a_demand(kind=INFER), at=at)
+
+
+def test_predictions_go_ahead_of_training_and_take_no_slot() -> None:
+    host = a_view(a_host(num_slots=1, kinds=(TABULAR_TRAIN, INFER)))
+    snapshot = Snapshot(queued=[a_queued("t1"), a_queued("t2")], queued_inference=[an_answer_for("p1")], hosts=[host])
+
+    assert [claim.job_id for claim in reconcile(snapshot, NOW).claims] == ["p1", "t1"]
+
+
+def test_a_full_queue_of_training_keeps_no_prediction_waiting() -> None:
+    host = a_view(a_host(num_slots=1, kinds=(TABULAR_TRAIN, INFER)), reported=(("t0", 1),))
+    held = [a_held("t0")]
+    snapshot = Snapshot(
+        queued=[a_queued(f"t{at}") for at in range(1, 5)],
+        queued_inference=[an_answer_for("p1"), an_answer_for("p2", at=1.0)],
+        held=held,
+        hosts=[host],
+        lease_ends={held[0].key: NOW + 10},
+    )
+
+    assert [claim.job_id for claim in reconcile(snapshot, NOW).claims] == ["p1"]
+
+
+def test_a_prediction_goes_to_whatever_host_can_answer_it() -> None:
+    """A cluster without a local host answers too."""
+    far = a_view(a_host("far", mode=EXECUTION_MODE_HOST, kinds=(INFER,)))
+
+    (claim,) = reconcile(Snapshot(queued_inference=[an_answer_for("p1")], hosts=[far]), NOW).claims
+
+    assert (claim.host.name, claim.mode, claim.fallback_reason) == ("hosts/far", EXECUTION_MODE_HOST, "")
+
+
+def test_a_waiting_prediction_that_nobody_wants_is_cancelled_and_one_that_waits_for_its_retry_is_looked_for() -> None:
+    unwanted = replace(an_answer_for("p1"), desired=DESIRED_STATE_CANCEL)
+    later = replace(an_answer_for("p2"), ready_at=NOW + 3)
+    snapshot = Snapshot(queued_inference=[unwanted, later])
+
+    assert reconcile(snapshot, NOW).endings == (CancelQueued("p1"),)
+    assert next_look(snapshot, NOW) == NOW + 3
