@@ -6,9 +6,9 @@ being named by a record a blob is safe by its age, and whoever relies on one tha
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.blobs.disk_threads import DiskThreads
 from gateway.blobs.settings import BlobSettings
@@ -80,13 +80,44 @@ class BlobCollector:
             _log.info("unused blobs deleted", num_blobs=num_deleted, num_bytes=num_bytes)
         return num_deleted
 
-    async def _named(self) -> frozenset[str]:
+    async def delete_unnamed(
+        self, blobs: Iterable[tuple[str, str]], before: datetime, *, leaving: frozenset[str]
+    ) -> int:
+        """Delete some blobs at once, but for those that a record names or somebody used since `before`.
+
+        Args:
+            blobs: project and digest of each.
+            before: a moment.
+            leaving: ids of jobs whose records are about to vanish; what they name does not count.
+
+        Returns:
+            How many were deleted.
+
+        Raises:
+            HeadwayError, StreamReplaced, OSError: as `collect`.
+        """
+        await self.check_store()
+        named = await self._named(leaving)
+        await self.check_store()
+        unnamed = [blob for blob in blobs if blob[1] not in named]
+        return await self.threads.run(self._delete_old, unnamed, before.timestamp())
+
+    async def _named(self, leaving: frozenset[str] = frozenset()) -> frozenset[str]:
         named: set[str] = set()
         for bucket in _NAMING:
             async with self.bus.feed(bucket, start=LAST_PER_SUBJECT) as feed:
                 async for message in stored(feed):
-                    named |= digests_in(message.data)
+                    if bucket is not JOBS or message.key not in leaving:
+                        named |= digests_in(message.data)
         return frozenset(named)
+
+    def _delete_old(self, blobs: Iterable[tuple[str, str]], before: float) -> int:
+        return sum(self._is_deleted(project, digest, before) for project, digest in blobs)
+
+    def _is_deleted(self, project: str, digest: str, before: float) -> bool:
+        if self.blobs.last_used(project, digest) >= before:
+            return False
+        return self.blobs.delete_unused(project, digest, before)
 
     def _delete_unused(self, named: frozenset[str], before: float) -> tuple[int, int]:
         num_deleted = num_bytes = 0

@@ -10,6 +10,7 @@ from gateway.list_fields import Field, TextField, TimeField
 from gateway.listing import Asked, Listed, list_page
 from gateway.model_tar import tar_of
 from gateway.models import ModelStore
+from gateway.predict import Predictor
 from gateway.rights import require_project
 from headway.contract.ids import ModelName, ModelVersionName, ProjectName
 from headway.contract.times import moment
@@ -36,8 +37,9 @@ LISTED = Listed("models", "model_id", _id, _FIELDS)
 class ModelService(ModelServiceServicer):
     """Models."""
 
-    def __init__(self, models: ModelStore, blobs: BlobStore, threads: DiskThreads) -> None:
+    def __init__(self, models: ModelStore, predictor: Predictor, blobs: BlobStore, threads: DiskThreads) -> None:
         self._models = models
+        self._predictor = predictor
         self._blobs = blobs
         self._threads = threads
 
@@ -73,6 +75,12 @@ class ModelService(ModelServiceServicer):
             async for piece in pieces:
                 if piece:
                     yield messages.DownloadModelVersionResponse(data=piece)
+
+    async def Predict(  # noqa: N802
+        self, request: messages.PredictRequest, _context: object
+    ) -> messages.PredictResponse:
+        """Answer rows with a model."""
+        return await self._predictor.predict(request, current_principal())
 
 
 def _readable(text: str) -> ModelVersionName:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from gateway.projection.rows import JobSeen, project_of
 from gateway.projection.table import QueuedRow
 from headway.contract.errors import QueueFull
+from headway.contract.kinds import INTERNAL_KINDS
 from headway.contract.times import moment
 from headway.v1.jobs_pb2 import JOB_STATE_QUEUED
 from headway.v1.records_pb2 import JobRecord
@@ -50,7 +51,9 @@ class QueueDepth:
             self.note(seen.job_id, seen.record)
 
     def note(self, job_id: str, record: JobRecord) -> None:
-        """Count a job or not, as its record says."""
+        """Count a job or not, as its record says; one of our own never counts."""
+        if record.job.kind in INTERNAL_KINDS:
+            return
         project = project_of(record.job.name)
         if record.job.state == JOB_STATE_QUEUED:
             self._add(job_id, project, record.key_id)

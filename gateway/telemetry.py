@@ -10,6 +10,7 @@ from gateway.log_outlet import LogOutlet
 from gateway.progress_outlet import ProgressOutlet
 from gateway.rights import no_such_job
 from headway.contract.errors import StaleAttempt, StreamProtocol
+from headway.contract.kinds import INTERNAL_KINDS
 from headway.contract.states import is_held
 from headway.runtime.clock import Clock
 from headway.runtime.records import Records
@@ -88,13 +89,14 @@ class Telemetry:
                 raise StreamProtocol("every message of a stream must be of the same job, attempt and host")
             if fence is None or self._clock.monotonic() - fence.read_seconds >= FENCE_SECONDS:
                 fence = await self._read_fence(claim)
-            if message.HasField("progress") and is_held(fence.job.state):
+            is_told = fence.job.kind not in INTERNAL_KINDS
+            if message.HasField("progress") and is_held(fence.job.state) and is_told:
                 message.progress.message = self._clean(message.progress.message)
                 self._outlet.offer(fence.job, claim.host, claim.attempt, message.progress)
             if message.lines:
                 lines = checked_lines(message.lines, claim.attempt, self._clean)
                 num_new = await self._logs.append(claim.job.name, claim.attempt, lines)
-                if num_new:
+                if num_new and is_told:
                     self._log_outlet.offer(fence.job, claim.host, claim.attempt, lines[-num_new:])
                 num_kept += num_new
         return num_kept

@@ -1,5 +1,6 @@
 """The content-addressed store: what is visible in it is whole, checked and on disk."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -89,6 +90,30 @@ class BlobStore:
             found = path.stat()
             if found.st_mtime < before:
                 yield path.parents[2].name, BlobInfo(PREFIX + path.name, found.st_size)
+
+    def last_used(self, project: str, digest: str) -> float:
+        """When the blob was last made or used, seconds since the epoch; infinity when there is none."""
+        try:
+            return self._layout.blob(project, digest).stat().st_mtime
+        except FileNotFoundError:
+            return math.inf
+
+    def put(self, project: str, content: bytes) -> BlobInfo:
+        """Store bytes that are at hand; on return they are on disk.
+
+        Raises:
+            BlobTooLarge, DiskFull: a limit.
+        """
+        found = self.use(project, sha256_of(content))
+        if found is not None:
+            self.settle(project, [found.digest])
+            return found
+        part = self.new_nameless_part(project, len(content))
+        try:
+            part.write(content)
+            return self.publish(part, project)
+        finally:
+            part.discard()
 
     def delete_unused(self, project: str, digest: str, before: float) -> bool:
         """Delete a blob that no record names, unless somebody uses it at this very moment; whether it went.

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from gateway.projection.filter_syntax import Comparison, Junction, Negation, Node, invalid_filter, parse_filter
-from gateway.projection.rows import TAG_SEPARATOR
+from gateway.projection.rows import INTERNAL_PREFIX, TAG_SEPARATOR
 from headway.contract.errors import echo
+from headway.contract.kinds import INTERNAL_KINDS
 from headway.v1.job_specs_pb2 import ExecutionMode
 from headway.v1.jobs_pb2 import JobState
 
@@ -38,7 +39,7 @@ class _Field:
 
 
 def condition_for(project: str, filter_text: str) -> Condition:
-    """The jobs of a project that match a filter.
+    """The jobs of a project that match a filter; internal ones only where it names their kind.
 
     Raises:
         InvalidFilter: the filter cannot be read, names an unknown field, or compares a field with a value of another
@@ -46,7 +47,21 @@ def condition_for(project: str, filter_text: str) -> Condition:
     """
     node = parse_filter(filter_text)
     mine = Condition("project = ?", (project,))
-    return mine if node is None else _join("AND", [mine, _compile(node)])
+    if node is None:
+        return mine
+    if _names_internal(node):
+        mine = Condition("project IN (?, ?)", (project, INTERNAL_PREFIX + project))
+    return _join("AND", [mine, _compile(node)])
+
+
+def _names_internal(node: Node) -> bool:
+    match node:
+        case Comparison():
+            return node.field == "kind" and node.comparator != "!=" and node.value in INTERNAL_KINDS
+        case Negation(part):
+            return _names_internal(part)
+        case Junction(_, parts):
+            return any(_names_internal(part) for part in parts)
 
 
 def _compile(node: Node) -> Condition:

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from headway.contract.kinds import INTERNAL_KINDS
 from headway.contract.priority import base_priority
 from headway.v1.jobs_pb2 import JobState
 from headway.v1.records_pb2 import JobRecord
 
 TAG_SEPARATOR = "\x1f"
+INTERNAL_PREFIX = "."
+"""Stands before the project of a row that is nobody's job, such as a prediction's. No project's id begins so: whatever
+asks for a project's jobs, by any index, does not come upon them."""
+AFTER_INTERNAL = "/"
+"""The first text behind all that begin so."""
 
 Row = tuple[str, int, str, int, str, str, str, int, str, int, int, int, str, str, bytes, int]
 """The columns of table `jobs`, in order."""
@@ -43,7 +49,7 @@ def row_of(seen: JobSeen, record: JobRecord) -> Row:
     return (
         seen.job_id,
         seen.revision,
-        project_of(job.name),
+        (INTERNAL_PREFIX if job.kind in INTERNAL_KINDS else "") + project_of(job.name),
         job.state,
         job.kind,
         job.user_id,

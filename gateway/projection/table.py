@@ -1,6 +1,6 @@
 """Reads and writes the projection's tables. Blocking: it is called from one worker thread."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -10,9 +10,9 @@ from gateway.projection.filter_sql import Condition
 from gateway.projection.order import Order
 from gateway.projection.overlay import Overlay
 from gateway.projection.page_token import Cursor
-from gateway.projection.rows import JobSeen, Row, checksum, row_of
+from gateway.projection.rows import AFTER_INTERNAL, INTERNAL_PREFIX, JobSeen, Row, checksum, row_of
 from gateway.projection.schema import ProjectionDamaged, open_beside, open_database
-from headway.v1.jobs_pb2 import JOB_STATE_QUEUED
+from headway.v1.jobs_pb2 import JOB_STATE_EVAL_FAILED, JOB_STATE_QUEUED, JOB_STATE_SUCCEEDED
 
 _ON_CONFLICT = """
 ON CONFLICT (job_id) DO UPDATE SET
@@ -48,6 +48,16 @@ class StoredRow:
     revision: int
     order_values: tuple[int, ...]
     job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InternalRow:
+    """A job that is nobody's, for those who clear it away; `end_time` in microseconds, 0 while it is not over."""
+
+    job_id: str
+    revision: int
+    create_time: int
+    end_time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +149,30 @@ class JobTable:
         return int(self._connection.execute(statement, condition.arguments).fetchone()[0])
 
     def queued(self) -> Iterable[QueuedRow]:
-        """Every queued job."""
-        statement = "SELECT job_id, project, key_id, create_time FROM jobs WHERE state = ?"
-        return [QueuedRow(*row) for row in self._connection.execute(statement, (JOB_STATE_QUEUED,))]
+        """Every queued job that is somebody's."""
+        statement = "SELECT job_id, project, key_id, create_time FROM jobs WHERE state = ? AND project > ?"
+        found = self._connection.execute(statement, (JOB_STATE_QUEUED, AFTER_INTERNAL))
+        return [QueuedRow(*row) for row in found]
+
+    def internal(self) -> Iterable[InternalRow]:
+        """Every job that is nobody's."""
+        statement = "SELECT job_id, revision, create_time, end_time FROM jobs WHERE project >= ? AND project < ?"
+        found = self._connection.execute(statement, (INTERNAL_PREFIX, AFTER_INTERNAL))
+        return [InternalRow(*row) for row in found]
+
+    def forget(self, job_id: str) -> None:
+        """Drop the row of a job whose record is gone, and of whose deletion the stream tells no longer."""
+        self._connection.execute("DELETE FROM main.jobs WHERE job_id = ?", (job_id,))
+
+    def newest_results(self, kinds: Collection[str], since: int, limit: int) -> list[bytes]:
+        """Records of the jobs of some kinds that ended with a result, the newest first; `since` in microseconds."""
+        marks = ", ".join("?" * len(kinds))
+        statement = (
+            f"SELECT record FROM jobs WHERE end_time >= ? AND state IN (?, ?) AND kind IN ({marks}) "  # noqa: S608 - marks
+            "ORDER BY end_time DESC LIMIT ?"
+        )
+        arguments = (since, JOB_STATE_SUCCEEDED, JOB_STATE_EVAL_FAILED, *kinds, limit)
+        return [data for (data,) in self._connection.execute(statement, arguments)]
 
     def records(self) -> Iterator[tuple[str, int, bytes]]:
         """Job id, revision and bytes of every job, the oldest job first."""

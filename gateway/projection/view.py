@@ -1,7 +1,7 @@
 """The projection as the gateway uses it: answers lists, and never shows less than was acknowledged."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,13 @@ from gateway.projection.filter_sql import Condition
 from gateway.projection.mirror import Mirror
 from gateway.projection.order import Order
 from gateway.projection.page_token import Cursor
-from gateway.projection.rows import JobSeen
-from gateway.projection.table import JobTable, QueuedRow, StoredRow
+from gateway.projection.rows import JobSeen, microseconds
+from gateway.projection.table import InternalRow, JobTable, QueuedRow, StoredRow
 from headway.contract.errors import DiskFull, StoreUnavailable
+from headway.contract.times import timestamp
 from headway.runtime.clock import Clock
 from headway.runtime.logs import get_logger
+from headway.v1.records_pb2 import JobRecord
 
 T = TypeVar("T")
 _log = get_logger(__name__)
@@ -223,6 +225,26 @@ class Projection:
     async def queued(self) -> Sequence[QueuedRow]:
         """Every queued job, as far as the rows tell."""
         return await self._run(lambda: list(self._table.queued()))
+
+    async def newest_results(self, kinds: Collection[str], since: datetime, limit: int) -> list[JobRecord]:
+        """Jobs of some kinds that ended with a result, the newest first, as far as the rows tell.
+
+        Args:
+            kinds: of the jobs.
+            since: when they ended at the earliest.
+            limit: how many at most.
+        """
+        earliest = microseconds(timestamp(since))
+        found = await self._run(lambda: self._table.newest_results(kinds, earliest, limit))
+        return [JobRecord.FromString(data) for data in found]
+
+    async def internal(self) -> Sequence[InternalRow]:
+        """Every job that is nobody's, as far as the rows tell."""
+        return await self._run(lambda: list(self._table.internal()))
+
+    async def forget(self, job_id: str) -> None:
+        """Drop the row of a job whose record is gone, and of whose deletion the stream tells no longer."""
+        await self._run(lambda: self._table.forget(job_id))
 
     async def position(self) -> tuple[datetime | None, int]:
         """The stream that the rows came from, None before the first, and the last sequence of it."""

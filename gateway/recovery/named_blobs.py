@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from headway.contract.errors import InvalidName
 from headway.contract.ids import DatasetName, JobName, ModelVersionName
+from headway.contract.kinds import INTERNAL_KINDS
 from headway.v1.jobs_pb2 import Bundle
 from headway.v1.records_pb2 import DatasetRecord, JobRecord, ModelRecord
 
@@ -25,7 +26,12 @@ class NamedBlob:
 
 
 def blobs_of_job(record: JobRecord) -> Iterator[NamedBlob]:
-    """The data that a job reads, the checkpoints that it can go on from, and its result."""
+    """The data that a job reads, the checkpoints that it can go on from, and its result.
+
+    None of a job that is nobody's: its bytes are deleted within the hour, also while a backup is made.
+    """
+    if record.job.kind in INTERNAL_KINDS:
+        return
     job, project = record.job, JobName.parse(record.job.name).project
     for pinned in record.inputs:
         yield NamedBlob(_project_of(pinned.dataset, project), pinned.digest, pinned.size_bytes)

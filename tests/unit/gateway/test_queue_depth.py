@@ -10,6 +10,8 @@ from gateway.queue_depth import QueueDepth
 from headway.contract.errors import QueueFull
 from headway.contract.times import moment
 from headway.contract.transitions import claim
+from headway.testing.builders import a_record as an_internal_record
+from headway.testing.builders import an_infer_spec
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from tests.unit.gateway.builders import NOW, PROJECT, a_host, a_record, seen
 
@@ -112,3 +114,11 @@ def test_where_nobody_waits_a_clock_may_be_put_back(queue: QueueDepth) -> None:
     queue.release("j1", PROJECT, "a")
 
     assert queue.place(NOW - DAY) == NOW - DAY
+
+
+def test_predictions_do_not_count(queue: QueueDepth) -> None:
+    for number in range(10):
+        queue.saw(seen(an_internal_record(an_infer_spec()), number + 1))
+
+    queue.reserve("j1", PROJECT, "key1")
+    queue.reserve("j2", PROJECT, "key1")

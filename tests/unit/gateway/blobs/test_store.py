@@ -122,3 +122,19 @@ def test_settling_puts_the_names_of_blobs_on_disk(store: BlobStore, monkeypatch:
 
 def _path_of(descriptor: int) -> Path:
     return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
+def test_bytes_at_hand_are_put_once_and_used_again(store: BlobStore) -> None:
+    assert store.put("demo", CONTENT) == BlobInfo(DIGEST, len(CONTENT))
+    os.utime(store.path("demo", DIGEST), (1e9, 1e9))
+    assert store.last_used("demo", DIGEST) == 1e9
+
+    assert store.put("demo", CONTENT) == BlobInfo(DIGEST, len(CONTENT))
+    assert store.last_used("demo", DIGEST) > 1e9
+    assert store.read("demo", DIGEST, 100) == CONTENT
+    assert store.last_used("demo", sha256_of(b"other")) == float("inf")
+
+
+def test_bytes_over_the_limit_are_not_put(store: BlobStore) -> None:
+    with pytest.raises(BlobTooLarge):
+        store.put("demo", b"x" * 1001)

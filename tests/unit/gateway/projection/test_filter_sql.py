@@ -11,6 +11,8 @@ from gateway.projection.order import NEWEST_FIRST
 from gateway.projection.table import JobTable
 from headway.contract.errors import InvalidFilter
 from headway.contract.transitions import claim, request_cancel
+from headway.testing.builders import a_record as an_internal_record
+from headway.testing.builders import an_infer_spec
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST
 from tests.unit.gateway.builders import NOW, PROJECT, a_host, a_record, a_spec, seen
 
@@ -139,3 +141,17 @@ def test_times_keep_their_microseconds() -> None:
     moment = datetime(2026, 11, 22, 12, 0, 0, 123457, tzinfo=UTC)
     condition = condition_for(PROJECT, f'create_time = "{moment.isoformat()}"')
     assert condition.arguments[-1] == 1795348800123457
+
+
+def test_internal_jobs_are_found_by_their_kind_alone(tmp_path: Path) -> None:
+    table = JobTable(tmp_path / "projection.db")
+    table.begin(NOW)
+    mine, internal = a_record(), an_internal_record(an_infer_spec())
+    table.apply([seen(mine, 1), seen(internal, 2)], 2)
+
+    def find(text: str) -> list[int]:
+        return sorted(row.revision for row in table.page(condition_for(PROJECT, text), NEWEST_FIRST, None, 10))
+
+    assert find("") == find("state = QUEUED") == find("kind != infer") == find("kind = tabular_train") == [1]
+    assert find("kind = infer") == find('kind:"infer" AND state = QUEUED') == [2]
+    assert find("kind = infer OR kind = tabular_train") == find("NOT (kind = infer AND state = FAILED)") == [1, 2]

@@ -14,6 +14,8 @@ from gateway.projection.rows import JobSeen
 from gateway.projection.schema import SCHEMA_VERSION, ProjectionDamaged, set_aside
 from gateway.projection.table import JobTable
 from headway.contract.transitions import claim, request_cancel
+from headway.testing.builders import a_record as an_internal_record
+from headway.testing.builders import an_infer_spec
 from headway.testing.clock import ManualClock
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
 from headway.v1.records_pb2 import JobRecord
@@ -260,3 +262,19 @@ def test_a_file_of_the_release_before_keeps_its_rows(table: JobTable, path: Path
     assert brought_up.position() == (NOW, 7)
     (row,) = brought_up.page(ALL, NEWEST_FIRST, None, 10)
     assert JobRecord.FromString(row.data) == record
+
+
+def test_internal_jobs_stand_apart(table: JobTable) -> None:
+    mine, internal = a_record(), an_internal_record(an_infer_spec(), now=NOW)
+    table.apply([seen(mine, 1), seen(internal, 2)], 2)
+    internal_id = seen(internal, 2).job_id
+
+    assert ids(table) == [seen(mine, 1).job_id]
+    assert table.count(ALL) == 1
+    assert [row.job_id for row in table.queued()] == [seen(mine, 1).job_id]
+    assert [(row.job_id, row.revision, row.end_time) for row in table.internal()] == [(internal_id, 2, 0)]
+    assert [job_id for job_id, _, _ in table.records()].count(internal_id) == 1
+
+    table.forget(internal_id)
+    assert not list(table.internal())
+    assert ids(table) == [seen(mine, 1).job_id]

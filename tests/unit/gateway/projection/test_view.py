@@ -13,6 +13,8 @@ from gateway.projection.view import CATCH_UP_SECONDS, AnotherStream, Projection
 from headway.contract.errors import StoreUnavailable
 from headway.testing.clock import ManualClock
 from headway.testing.eventually import eventually
+from headway.v1.jobs_pb2 import JOB_STATE_EVAL_FAILED, JOB_STATE_FAILED, JOB_STATE_SUCCEEDED, JobState
+from headway.v1.records_pb2 import JobRecord
 from tests.unit.gateway.builders import NOW, PROJECT, a_record, seen
 
 ALL = condition_for(PROJECT, "")
@@ -129,3 +131,29 @@ async def test_a_page_tells_whether_there_is_more(projection: Projection) -> Non
     assert (len(page.rows), page.has_more, page.total) == (2, True, 3)
     page = await projection.page(ALL, NEWEST_FIRST, None, 3)
     assert (len(page.rows), page.has_more) == (3, False)
+
+
+def _ended(kind: str, state: "JobState.ValueType", after: timedelta) -> JobRecord:
+    record = a_record()
+    record.job.kind, record.job.state = kind, state
+    record.job.end_time.FromDatetime(NOW + after)
+    return record
+
+
+async def test_the_newest_results_of_some_kinds_are_told_for_a_restart(projection: Projection) -> None:
+    second = timedelta(seconds=1)
+    wanted = [_ended("tabular_train", JOB_STATE_SUCCEEDED, number * second) for number in range(4)]
+    wanted.append(_ended("tabular_distill", JOB_STATE_EVAL_FAILED, 9 * second))
+    others = [
+        _ended("tabular_train", JOB_STATE_FAILED, 9 * second),
+        _ended("toy", JOB_STATE_SUCCEEDED, 9 * second),
+        _ended("tabular_train", JOB_STATE_SUCCEEDED, -second),
+        a_record(),
+    ]
+    for revision, record in enumerate([*wanted, *others], start=1):
+        projection.offer(seen(record, revision))
+    await projection.flush()
+    kinds = ("tabular_train", "tabular_distill")
+    assert await projection.newest_results(kinds, NOW, 10) == wanted[::-1]
+    assert await projection.newest_results(kinds, NOW, 2) == wanted[:2:-1]
+    assert await projection.newest_results(kinds, NOW + timedelta(minutes=1), 10) == []

@@ -1,0 +1,1 @@
+"""The recipe of the internal kind `infer`: rows through a trained model."""
