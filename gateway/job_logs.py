@@ -55,6 +55,10 @@ class JobLogs:
                 listener.set()
         return num_kept
 
+    async def remove(self, job_id: str) -> None:
+        """Delete a job's log; no error when there is none. Nobody may write to it any more."""
+        await self._run(lambda: self._remove(job_id))
+
     async def read(self, job_id: str, first_line: int) -> tuple[list[LogLine], int]:
         """Lines from a position on, at most 500.
 
@@ -78,6 +82,10 @@ class JobLogs:
             listeners.discard(event)
             if not listeners:
                 self._listeners.pop(job_id, None)
+
+    def _remove(self, job_id: str) -> None:
+        self._files.pop(job_id, None)
+        (self._folder / f"{job_id}.jsonl").unlink(missing_ok=True)
 
     def _file(self, job_id: str) -> LogFile:
         file = self._files.get(job_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.execution_config import ExecutionConfigs
 from gateway.hosts_view import HostsView
-from gateway.validation.chain import Tables
+from gateway.validation.chain import Tables, Teachers
 from headway.contract.host_facts import HostFacts
 from headway.v1.job_specs_pb2 import ExecutionMode
 
@@ -15,6 +15,7 @@ class SubmissionWorld:
     """Implements `gateway.validation.chain.World`."""
 
     tables: Tables
+    teachers: Teachers
     hosts_view: HostsView
     execution: ExecutionConfigs
 

@@ -143,7 +143,7 @@ def _submission(draft: Draft, admission: Admission) -> Submission:
         kind=draft.kind,
         user_id=_user(draft),
         admission=admission,
-        inputs=[draft.table.pinned] if draft.table is not None else [],
+        inputs=draft.inputs,
         model_id=draft.model_id,
         request_id=request.request_id,
         request_digest=body_digest(request) if request.request_id else "",

@@ -21,9 +21,11 @@ from gateway.tables import (
 )
 from headway.contract.csv_tables import LEAST_ROWS, check_header
 from headway.contract.errors import InvalidTable, Violation
+from headway.contract.limits import COUNTED_TABLE_MAX_BYTES
 
 _QUICK_MAX_BYTES = 1024 * 1024
-"""A CSV file up to this is read in a thread, in some 100 ms; a larger one in a process, beside the event loop."""
+"""A CSV file up to this is read in a thread, in some 100 ms; a larger one in a process, beside the event loop. One that
+is too large to be counted is read in a thread again: of that only the beginning is read."""
 
 _REMEMBERED_MAX = 1024
 _REMEMBERED_COLUMNS_MAX = 200_000
@@ -101,7 +103,7 @@ class TableReader:
         return Preview(check_header(answer.header, field="name"), rows)
 
     async def _look(self, file: DataFile, field: str) -> TableFacts:
-        if is_plain(file.format) and (file.format != CSV or file.size_bytes <= _QUICK_MAX_BYTES):
+        if is_plain(file.format) and (file.format != CSV or _is_quick(file.size_bytes)):
             opened = await self._threads.run(self._blobs.open, file.project, file.digest)
             with opened:
                 if file.format == CSV:
@@ -130,3 +132,7 @@ class TableReader:
         ) and len(self._remembered) > 1:
             _, dropped = self._remembered.popitem(last=False)
             self._num_remembered_columns -= len(dropped.columns)
+
+
+def _is_quick(size_bytes: int) -> bool:
+    return size_bytes <= _QUICK_MAX_BYTES or size_bytes > COUNTED_TABLE_MAX_BYTES

@@ -22,6 +22,8 @@ from gateway.datasets import DatasetSources, DatasetStore
 from gateway.enrolment import Enrolment
 from gateway.execution_config import ExecutionConfigs
 from gateway.explain import Explainer
+from gateway.find_run import RunFinder
+from gateway.foreign_bundles import ForeignBundles
 from gateway.get_job import JobReader
 from gateway.hosts_view import HostsView
 from gateway.intake import Intake
@@ -35,11 +37,16 @@ from gateway.log_outlet import LogOutlet
 from gateway.model_service import ModelService
 from gateway.models import ModelStore
 from gateway.noted_records import NotedRecords
+from gateway.predict import Predictor
+from gateway.predict_endings import Endings
+from gateway.predict_models import AnsweringModels
+from gateway.predict_sweep import PredictionSweep
 from gateway.probing import Prober
 from gateway.progress_feed import ProgressFeed
 from gateway.progress_outlet import ProgressOutlet
 from gateway.projection.view import Projection
 from gateway.queue_depth import QueueDepth
+from gateway.recent_runs import RecentRuns
 from gateway.registrar import Registrar
 from gateway.registrations import Registrations
 from gateway.result_service import ResultService
@@ -55,10 +62,13 @@ from gateway.submit import Submitter
 from gateway.system_service import SystemService
 from gateway.table_reader import TableReader
 from gateway.tail_logs import LogTails
+from gateway.teachers import TeacherStore
 from gateway.telemetry import Telemetry
 from gateway.watch_hub import WatchHub
 from gateway.watch_job import Watches, WatchTimes
 from headway.contract.access import METHOD_SCOPES
+from headway.contract.kinds import TABULAR_KINDS
+from headway.contract.limits import PREDICT_DEADLINE_MAX, RECENT_RUN_TTL, RECENT_RUNS_MAX
 from headway.contract.modes import parse_mode
 from headway.contract.subjects import BUCKETS, DATASETS, JOBS, KEYS, MODELS, SETTINGS, STREAMS
 from headway.runtime.bus import Bus
@@ -128,6 +138,7 @@ async def build_server(service: Service, settings: GatewaySettings, bus: Bus, st
         options=ServerOptions(
             max_concurrent_calls=settings.gateway.max_concurrent_calls,
             listening_methods=("/headway.v1.JobService/WatchJob", "/headway.v1.JobService/TailLogs"),
+            patient_methods={"/headway.v1.ModelService/Predict": PREDICT_DEADLINE_MAX.total_seconds()},
             certificate_file=settings.certificate_file,
             key_file=settings.key_file,
         ),
@@ -136,7 +147,7 @@ async def build_server(service: Service, settings: GatewaySettings, bus: Bus, st
     parts = _Parts(server, service, settings, bus, store)
     stock = await _stock(parts)
     tables = _add_datasets(parts, stock)
-    _add_models(parts, stock, views)
+    models = _add_models(parts, stock, views)
     _add_system(parts, views)
     schedulers = leader_finder(
         settings.gateway.scheduler_address.each,
@@ -145,7 +156,13 @@ async def build_server(service: Service, settings: GatewaySettings, bus: Bus, st
         options=ChannelOptions(ca_file=settings.ca_file),
     )
     scheduler = SchedulerClient(await service.enter(schedulers))
-    jobs = _job_service(parts, views, scheduler, tables, await _room(parts))
+    foreign = ForeignBundles(stock.data_root, stock.intake, stock.blobs, stock.threads)
+    runs = RunFinder(views.jobs, views.runs, service.clock)
+    teachers = TeacherStore(runs, models, foreign, stock.blobs, stock.threads)
+    world = SubmissionWorld(tables, teachers, views.hosts, views.execution)
+    room = await _room(parts)
+    _add_predictions(parts, stock, views, models=models, runs=runs, tables=tables, room=room)
+    jobs = _job_service(parts, views, scheduler, world, room)
     parts.add(add_JobServiceServicer_to_server, jobs, jobs_service_pb2.DESCRIPTOR)
     service.loop("store health", lambda: tell_health(server, store.watch))
     service.on_drain("watches", views.hub.close)
@@ -175,6 +192,9 @@ class _Stock:
 
     blobs: BlobStore
     threads: DiskThreads
+    data_root: DataRoot
+    intake: Intake
+    collector: BlobCollector
 
 
 async def _stock(parts: _Parts) -> _Stock:
@@ -190,15 +210,14 @@ async def _stock(parts: _Parts) -> _Stock:
         parts.bus, blobs, threads, parts.service.clock, settings.gateway.blobs, parts.store.watch.check_now
     )
     parts.service.loop("unused blobs", collector.run)
-    return _Stock(blobs, threads)
+    return _Stock(blobs, threads, DataRoot(settings.data_path), Intake(blobs, threads, parts.service), collector)
 
 
 def _add_datasets(parts: _Parts, stock: _Stock) -> CachedTables:
     """The datasets and their service; returns them as submissions see them."""
     clock, blobs, threads = parts.service.clock, stock.blobs, stock.threads
     reader = TableReader(blobs, threads, Prober())
-    intake = Intake(blobs, threads, parts.service)
-    sources = DatasetSources(blobs, DataRoot(parts.settings.data_path), intake, reader, threads)
+    sources = DatasetSources(blobs, stock.data_root, stock.intake, reader, threads)
     index = parts.store.index(DATASETS, DatasetRecord)
     datasets = DatasetStore(parts.store.records(DATASETS, DatasetRecord), index, sources, clock)
     parts.add(add_DatasetServiceServicer_to_server, DatasetService(datasets, reader), datasets_service_pb2.DESCRIPTOR)
@@ -206,7 +225,7 @@ def _add_datasets(parts: _Parts, stock: _Stock) -> CachedTables:
     return CachedTables(DatasetTables(datasets, reader), index)
 
 
-def _add_models(parts: _Parts, stock: _Stock, views: "_Views") -> None:
+def _add_models(parts: _Parts, stock: _Stock, views: "_Views") -> ModelStore:
     """Results, the models that come of them, and what hosts tell on the way."""
     service, settings, bus = parts.service, parts.settings, parts.bus
     records, index = parts.store.records(MODELS, ModelRecord), parts.store.index(MODELS, ModelRecord)
@@ -219,10 +238,39 @@ def _add_models(parts: _Parts, stock: _Stock, views: "_Views") -> None:
     telemetry = Telemetry(views.jobs, outlet, views.logs, service.clock, redactor.clean, log_outlet=log_outlet)
     parts.add(add_ResultServiceServicer_to_server, ResultService(commits, telemetry), results_service_pb2.DESCRIPTOR)
     models = ModelStore(records, index, stock.blobs, stock.threads, registrations)
-    model_service = ModelService(models, stock.blobs, stock.threads)
-    parts.add(add_ModelServiceServicer_to_server, model_service, models_service_pb2.DESCRIPTOR)
     service.loop("models index", index.run)
     service.loop("registrar", registrar.run)
+    return models
+
+
+def _add_predictions(
+    parts: _Parts,
+    stock: _Stock,
+    views: "_Views",
+    *,
+    models: ModelStore,
+    runs: RunFinder,
+    tables: CachedTables,
+    room: Room,
+) -> None:
+    """The service of models, which can also be asked; and what clears away after it."""
+    service = parts.service
+    predictor = Predictor(
+        models=AnsweringModels(models, runs),
+        tables=tables,
+        records=views.jobs,
+        endings=views.endings,
+        blobs=stock.blobs,
+        threads=stock.threads,
+        hosts=views.hosts,
+        room=room,
+        spawner=service,
+        clock=service.clock,
+    )
+    model_service = ModelService(models, predictor, stock.blobs, stock.threads)
+    parts.add(add_ModelServiceServicer_to_server, model_service, models_service_pb2.DESCRIPTOR)
+    sweep = PredictionSweep(views.projection, views.jobs, views.logs, stock.collector, service.clock)
+    service.loop("predictions", sweep.run)
 
 
 def _add_system(parts: _Parts, views: "_Views") -> None:
@@ -245,6 +293,8 @@ class _Views:
     projection: Projection
     queue: QueueDepth
     hub: WatchHub
+    runs: RecentRuns
+    endings: Endings
     hosts: HostsView
     execution: ExecutionConfigs
     logs: JobLogs
@@ -259,6 +309,8 @@ async def _views(service: Service, settings: GatewaySettings, bus: Bus, store: S
         projection=projection,
         queue=QueueDepth(per_project=bounds.queued_per_project, per_key=bounds.queued_per_key),
         hub=WatchHub(per_key=bounds.watches_per_key),
+        runs=RecentRuns(),
+        endings=Endings(),
         hosts=HostsView(bus),
         execution=ExecutionConfigs(
             bus, start_mode, service.clock, records=store.records(SETTINGS, ExecutionConfig), guard=guard
@@ -271,7 +323,11 @@ async def _views(service: Service, settings: GatewaySettings, bus: Bus, store: S
     # Admission decides on these from the first call on.
     await views.hosts.prime()
     await views.execution.prime()
-    service.loop("jobs", JobFeed(bus, projection, views.queue, [views.hub], guard).run)
+    # The feed goes on where the rows end: what was stored before is read from them.
+    _, followed_until = await projection.position()
+    since = service.clock.now() - RECENT_RUN_TTL
+    views.runs.load(await projection.newest_results(TABULAR_KINDS, since, RECENT_RUNS_MAX), followed_until)
+    service.loop("jobs", JobFeed(bus, projection, views.queue, [views.hub, views.runs, views.endings], guard).run)
     for name, loop in store.loops().items():
         service.loop(name, loop)
     service.loop("progress", ProgressFeed(bus, views.hub).run)
@@ -295,12 +351,11 @@ async def _room(parts: _Parts) -> Room:
 
 
 def _job_service(
-    parts: _Parts, views: _Views, scheduler: SchedulerClient, tables: CachedTables, room: Room
+    parts: _Parts, views: _Views, scheduler: SchedulerClient, world: SubmissionWorld, room: Room
 ) -> JobService:
     clock, bounds = parts.service.clock, parts.settings.gateway.jobs
     shown = JobViews(views.hub, views.hosts, clock)
     times = WatchTimes(heartbeat_seconds=bounds.heartbeat_seconds, write_seconds=bounds.watch_write_seconds)
-    world = SubmissionWorld(tables, views.hosts, views.execution)
     return JobService(
         JobParts(
             submitter=Submitter(views.jobs, views.projection, views.queue, shown, world, clock, room),

@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from headway.contract.architectures import Architecture
 from headway.contract.errors import HeadwayError
 from headway.contract.host_facts import HostFacts
 from headway.contract.modes import Selection
 from headway.runtime.principal import Principal
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, ExecutionMode, JobSpec
-from headway.v1.jobs_pb2 import PinnedInput
+from headway.v1.jobs_pb2 import Artifact, PinnedInput
 from headway.v1.jobs_service_pb2 import CreateJobRequest
 
 SPEC_PATH = "job.spec"
 """Where the spec is in the request, for field paths."""
+UNLABELLED_ROLE = "unlabelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,52 @@ class Tables(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """A model that a student can learn from, pinned by digest.
+
+    Attributes:
+        title: what it is called in messages, such as a model version's name.
+        files: those of its bundle that a student needs.
+        architecture: as its `model.json` says.
+        target: the column that it predicts.
+        columns: of a table, that it takes; the target is not among them.
+    """
+
+    title: str
+    files: Sequence[Artifact]
+    architecture: Architecture
+    target: str
+    columns: Sequence[str]
+
+
+class Teachers(Protocol):
+    """Where teachers come from. What is returned stays readable by its digests for as long as a job may wait."""
+
+    async def by_run(self, project: str, run_id: str) -> Teacher:
+        """The bundle of a recent run; raises NotFound when it never was one, has expired, or was pushed out."""
+        ...
+
+    async def by_path(self, project: str, model_path: str, *, field: str) -> Teacher:
+        """A bundle's folder below the data root, taken in and checked; errors name `field`."""
+        ...
+
+    async def by_model(self, project: str, model: str, *, field: str) -> Teacher:
+        """A registered model with an optional `@version`; errors name `field`."""
+        ...
+
+
 class World(Protocol):
     """What steps may look at beside the request."""
 
     @property
     def tables(self) -> Tables:
         """The datasets."""
+        ...
+
+    @property
+    def teachers(self) -> Teachers:
+        """The models to learn from."""
         ...
 
     def hosts(self) -> Sequence[HostFacts]:
@@ -75,6 +117,8 @@ class Draft:
         selection: where the job would run; set by step `execution_mode`.
         model_id: where the result is registered; set by the kind's chain.
         table: the data; set by the kind's chain.
+        unlabelled: further rows without target; set by the kind's chain where there are some.
+        teachers: the models to learn from, the first one named first; set by the kind's chain.
         training_mode: normalised; set by the kind's chain.
         warnings: sentences for the caller.
         passed: names of the steps that passed, in order.
@@ -90,6 +134,8 @@ class Draft:
     selection: Selection = field(default_factory=lambda: Selection(EXECUTION_MODE_LOCAL))
     model_id: str = ""
     table: Table | None = None
+    unlabelled: Table | None = None
+    teachers: Sequence[Teacher] = ()
     training_mode: str = ""
     warnings: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
@@ -98,6 +144,29 @@ class Draft:
     def __post_init__(self) -> None:
         """Take the spec out of the request once."""
         self.spec = self.request.job.spec
+
+    @property
+    def inputs(self) -> list[PinnedInput]:
+        """All that the job reads, pinned: `table`, `unlabelled`, and `teacher.0/model.json` and so on."""
+        inputs = [] if self.table is None else [self.table.pinned]
+        if self.unlabelled is not None:
+            unlabelled = PinnedInput()
+            unlabelled.CopyFrom(self.unlabelled.pinned)
+            unlabelled.role = UNLABELLED_ROLE
+            inputs.append(unlabelled)
+        for number, teacher in enumerate(self.teachers):
+            inputs += [_pinned(number, file) for file in teacher.files]
+        return inputs
+
+
+def _pinned(number: int, file: Artifact) -> PinnedInput:
+    return PinnedInput(
+        role=f"teacher.{number}/{file.path}",
+        digest=file.digest,
+        size_bytes=file.size_bytes,
+        format=file.path.rpartition(".")[2],
+        file_name=file.path,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Rows B of the abuse corpus: submissions. The names of the reasons are headway's own; see docs on errors.
+"""Rows B of the abuse corpus: submissions of tabular_train. The reasons are headway's own; see docs on errors.
 
-Not here: B2, every pair of faults, is tests/contract/test_gateway_chain.py; B4 and B22 are below and beside it in
-test_gateway_jobs.py and test_submit_quota.py; B24 belongs to kinds of a later release.
+Not here: tabular_distill is test_distill_rows.py; B2, every pair of faults, is tests/contract/test_gateway_chain.py;
+B4 and B22 are below and beside it in test_gateway_jobs.py and test_submit_quota.py; B24 belongs to kinds of a later
+release.
 """
 
 import math
@@ -20,6 +21,7 @@ from headway.v1.job_specs_pb2 import (
     JobSpec,
     Policies,
     ResourceSpec,
+    TabularTask,
     TabularTrainSpec,
 )
 from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED, Job
@@ -190,13 +192,22 @@ ROWS: tuple[Row[Gateway], ...] = (
         reason="OUT_OF_RANGE",
         field=f"{TABULAR}.num_hidden_layers",
     ),
+    number("B5", "patience", 0),
+    number("B5", "patience", 501),
     number("B10", "dropout", 1.0),
     number("B10", "dropout", -0.1),
     number("B10", "dropout", math.nan),
     mode("TRAIN "),
     mode("__import__('os')"),
     mode(BIG),
-    mode("tabresnet"),
+    mode("tabresnet2"),
+    Row(
+        id="B11",
+        what="a mode for classes and a regression",
+        send=with_spec(training_mode="imbalance_aware", task=TabularTask.TABULAR_TASK_REGRESSION),
+        reason="MODE_NOT_POSSIBLE",
+        field=f"{TABULAR}.training_mode",
+    ),
     Row(
         id="B12",
         what="execution_mode 99",

@@ -5,13 +5,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gateway.projection.rows import JobSeen
-from gateway.validation.chain import Draft, Table
+from gateway.validation.chain import Draft, Table, Teacher
+from headway.contract.architectures import Architecture
 from headway.contract.host_facts import HostFacts
 from headway.contract.ids import JobName, new_job_id
 from headway.contract.transitions import Submission, submit
 from headway.runtime.principal import Principal
-from headway.v1.job_specs_pb2 import EXECUTION_MODE_AUTO, EXECUTION_MODE_LOCAL, ExecutionMode, JobSpec, TabularTrainSpec
-from headway.v1.jobs_pb2 import Admission, Job, PinnedInput
+from headway.v1.job_specs_pb2 import (
+    EXECUTION_MODE_AUTO,
+    EXECUTION_MODE_LOCAL,
+    ExecutionMode,
+    JobSpec,
+    TabularDistillSpec,
+    TabularTrainSpec,
+)
+from headway.v1.jobs_pb2 import Admission, Artifact, Job, PinnedInput
 from headway.v1.jobs_service_pb2 import CreateJobRequest
 from headway.v1.records_pb2 import JobRecord
 from tests.proto_fields import with_fields
@@ -34,6 +42,12 @@ def a_tabular_spec(**changes: object) -> TabularTrainSpec:
 def a_spec(tabular: TabularTrainSpec | None = None, **changes: object) -> JobSpec:
     """A job of kind tabular_train."""
     return with_fields(JobSpec(tabular_train=tabular or a_tabular_spec()), changes)
+
+
+def a_distill_spec(**changes: object) -> TabularDistillSpec:
+    """A spec that passes the whole chain on `a_table()` with `a_teacher()`."""
+    spec = TabularDistillSpec(training=TabularTrainSpec(dataset="iris"), teacher_model_id="big")
+    return with_fields(spec, changes)
 
 
 def a_request(spec: JobSpec | None = None, *, request_id: str = "", validate_only: bool = False) -> CreateJobRequest:
@@ -59,7 +73,7 @@ def a_host(
     name: str = "hosts/local",
     mode: "ExecutionMode.ValueType" = EXECUTION_MODE_LOCAL,
     gpu_names: tuple[str, ...] = (),
-    kinds: frozenset[str] = frozenset({"tabular_train"}),
+    kinds: frozenset[str] = frozenset({"tabular_train", "tabular_distill"}),
     has_torch: bool = True,
     draining: bool = False,
 ) -> HostFacts:
@@ -80,6 +94,36 @@ def a_host(
 def a_table(*, columns: Sequence[str] = IRIS_COLUMNS, num_rows: int = 150) -> Table:
     """A table of 150 rows."""
     return Table(PinnedInput(role="table"), columns, num_rows)
+
+
+TEACHER_FILES = ("manifest.json", "model.json", "preprocess.json", "model.safetensors")
+
+
+def a_teacher(
+    *,
+    title: str = "projects/demo/models/big/versions/j1",
+    target: str = "species",
+    columns: Sequence[str] = IRIS_COLUMNS[:-1],
+    classes: tuple[str, ...] = ("a", "b", "c"),
+    hidden_dim: int = 128,
+    num_hidden_layers: int = 2,
+) -> Teacher:
+    """A teacher of the columns of `a_table()`; without classes it is of a regression."""
+    architecture = Architecture(
+        kind="tabular_train",
+        mode="mlp_dense",
+        input_dim=len(columns),
+        output_dim=max(1, len(classes)),
+        hidden_dim=hidden_dim,
+        num_hidden_layers=num_hidden_layers,
+        task="classification" if classes else "regression",
+        classes=classes or None,
+    )
+    files = [
+        Artifact(path=path, digest=f"sha256:{number:064x}", size_bytes=number)
+        for number, path in enumerate(TEACHER_FILES)
+    ]
+    return Teacher(title, files, architecture, target, columns)
 
 
 class NoHosts:
@@ -106,12 +150,37 @@ class FakeTables:
 
 
 @dataclass
+class FakeTeachers:
+    """Has one teacher, whatever it is called, or raises; remembers how each was asked for."""
+
+    teacher: Teacher = field(default_factory=a_teacher)
+    error: Exception | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def by_run(self, project: str, run_id: str) -> Teacher:
+        return self._answer("run", run_id)
+
+    async def by_path(self, project: str, model_path: str, *, field: str) -> Teacher:
+        return self._answer("path", model_path)
+
+    async def by_model(self, project: str, model: str, *, field: str) -> Teacher:
+        return self._answer("model", model)
+
+    def _answer(self, how: str, name: str) -> Teacher:
+        self.asked.append((how, name))
+        if self.error is not None:
+            raise self.error
+        return self.teacher
+
+
+@dataclass
 class FakeWorld:
     """A world with one capable host."""
 
     tables: FakeTables = field(default_factory=FakeTables)
     up: Sequence[HostFacts] = field(default_factory=lambda: [a_host()])
     mode: "ExecutionMode.ValueType" = EXECUTION_MODE_AUTO
+    teachers: FakeTeachers = field(default_factory=FakeTeachers)
 
     def hosts(self) -> Sequence[HostFacts]:
         return self.up

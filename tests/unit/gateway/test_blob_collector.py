@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,31 @@ def test_digests_are_found_wherever_a_record_names_them() -> None:
     record = JobRecord(job=Job(checkpoint=Checkpoint(bundle=a_bundle(digest))))
     assert digests_in(record.SerializeToString()) == {digest}
     assert digests_in(b"") == set()
+
+
+async def test_some_blobs_go_at_once_unless_named_or_used_since(
+    bus: Bus, store: BlobStore, collector: BlobCollector
+) -> None:
+    gone, named, left, fresh = (put_old(store, name.encode()) for name in "abcd")
+    records = bus.records(JOBS, JobRecord)
+    await records.create("stays", JobRecord(job=Job(result=JobResult(bundle=a_bundle(named)))))
+    await records.create("leaves", JobRecord(job=Job(result=JobResult(bundle=a_bundle(left)))))
+    store.use("demo", fresh)
+    blobs = [("demo", digest) for digest in (gone, named, left, fresh, "sha256:" + "0" * 64)]
+    before = datetime.fromtimestamp(LONG_AGO + 1, UTC)
+
+    assert await collector.delete_unnamed(blobs, before, leaving=frozenset({"leaves"})) == 2
+    assert store.find_missing("demo", [gone, named, left, fresh]) == [gone, left]
+
+
+async def test_no_blob_goes_at_once_while_the_buckets_are_not_to_be_trusted_p3(bus: Bus, store: BlobStore) -> None:
+    digest = put_old(store, b"kept")
+
+    async def lost() -> None:
+        raise StoreUnavailable("the store is lost")
+
+    async with DiskThreads() as threads:
+        collector = BlobCollector(bus, store, threads, SystemClock(), BlobSettings(), lost)
+        with pytest.raises(StoreUnavailable):
+            await collector.delete_unnamed([("demo", digest)], datetime.now(UTC), leaving=frozenset())
+    assert store.find("demo", digest) is not None

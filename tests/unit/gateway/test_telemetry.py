@@ -13,7 +13,7 @@ from headway.contract.ids import JobName
 from headway.contract.subjects import JOBS, LOGS, PROGRESS
 from headway.contract.transitions import claim, lose_attempt, request_cancel
 from headway.runtime.principal import Principal, acting_as
-from headway.testing.builders import A_MOMENT, a_claimed_record, a_host
+from headway.testing.builders import A_MOMENT, a_claimed_record, a_host, a_record, an_infer_spec
 from headway.testing.clock import ManualClock
 from headway.testing.memory_bus import MemoryBus
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL
@@ -220,3 +220,12 @@ async def test_progress_is_lossy_when_the_store_is_away(bench: Bench) -> None:
     await bench.telemetry.receive(stream([a_report(record, 3)]))
     await bench.clock.advance(0.1)
     assert await bench.published() == [3]
+
+
+async def test_of_a_prediction_lines_are_kept_and_nothing_is_published(bench: Bench) -> None:
+    record = await bench.keep(a_claimed_record(a_record(an_infer_spec())))
+    assert await bench.telemetry.receive(stream([a_report(record, 5, "hello")])) == 1
+    await bench.clock.advance(0.1)
+    assert bench.logs.lines == ["1:hello"]
+    assert await bench.published() == []
+    assert await bench.bus.last_message(LOGS, LOGS.subjects[0]) is None

@@ -2,13 +2,14 @@
 
 import pytest
 
+from gateway.validation import tabular_distill
 from gateway.validation.admission import CHAINS, admit
 from gateway.validation.platform_steps import PLATFORM_STEPS
 from gateway.validation.tabular_train import STEPS
 from headway.contract.errors import OutOfRange
 from headway.contract.kinds import IMPLEMENTED_KINDS
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_HOST, EXECUTION_MODE_LOCAL, CustomSpec, JobSpec, ResourceSpec
-from tests.unit.gateway.builders import FakeWorld, a_draft, a_host, a_spec, a_tabular_spec
+from tests.unit.gateway.builders import FakeWorld, a_distill_spec, a_draft, a_host, a_spec, a_tabular_spec
 
 
 async def test_an_admitted_job_is_told_mode_steps_size_time_and_memory() -> None:
@@ -36,6 +37,15 @@ async def test_a_fallback_is_part_of_the_answer() -> None:
     assert list(admission.warnings) == [admission.fallback_reason]
 
 
+async def test_an_admitted_distillation_is_told_the_students_size() -> None:
+    draft = a_draft(JobSpec(tabular_distill=a_distill_spec()))
+    admission = await admit(draft, FakeWorld())
+    assert list(admission.steps) == [step.name for step in (*PLATFORM_STEPS, *tabular_distill.STEPS)]
+    assert admission.total_steps == 60 * 2
+    assert admission.num_parameters == (3 * 64 + 64 + 2 * 64) + (64 * 3 + 3)
+    assert admission.estimated_duration.ToTimedelta().total_seconds() > 0
+
+
 async def test_a_custom_kind_has_no_estimate() -> None:
     admission = await admit(a_draft(JobSpec(custom=CustomSpec(kind="toy"))), FakeWorld())
     assert not admission.HasField("estimated_duration")
@@ -47,6 +57,8 @@ async def test_a_custom_kind_has_no_estimate() -> None:
     [
         (a_spec(), "gpu"),
         (a_spec(a_tabular_spec(device="cpu")), "cpu"),
+        (JobSpec(tabular_distill=a_distill_spec()), "gpu"),
+        (JobSpec(tabular_distill=a_distill_spec(training=a_tabular_spec(device="cpu"))), "cpu"),
         (a_spec(a_tabular_spec(device="cpu"), resource_spec=ResourceSpec(require_gpu=True)), "gpu"),
     ],
 )

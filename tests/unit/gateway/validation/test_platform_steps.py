@@ -7,6 +7,7 @@ from gateway.validation.platform_steps import DOOR_STEPS, PLATFORM_STEPS, SPEC_M
 from headway.contract.errors import (
     FieldRequired,
     HeadwayError,
+    InvalidArgument,
     InvalidRequestId,
     KindUnavailable,
     NoGpuHost,
@@ -17,9 +18,10 @@ from headway.v1.job_specs_pb2 import (
     EXECUTION_MODE_HOST,
     EXECUTION_MODE_LOCAL,
     CustomSpec,
+    InferSpec,
     JobSpec,
     ResourceSpec,
-    TabularDistillSpec,
+    TokenizerTrainSpec,
 )
 from tests.unit.gateway.builders import FakeWorld, a_draft, a_host, a_principal, a_request, a_spec
 
@@ -72,7 +74,14 @@ async def test_a_spec_without_a_kind_names_those_that_there_are() -> None:
 
 
 async def test_a_kind_without_a_chain_is_unavailable() -> None:
-    assert isinstance(await refused(a_draft(JobSpec(tabular_distill=TabularDistillSpec()))), KindUnavailable)
+    assert isinstance(await refused(a_draft(JobSpec(tokenizer_train=TokenizerTrainSpec()))), KindUnavailable)
+
+
+async def test_a_kind_of_the_gateways_own_is_refused_with_the_way_to_it() -> None:
+    error = await refused(a_draft(JobSpec(infer=InferSpec(model="projects/demo/jobs/j1"))))
+    assert isinstance(error, InvalidArgument)
+    assert "Predict" in error.message
+    assert error.violations[0].field == "job.spec.infer"
 
 
 async def test_a_priority_out_of_range_is_refused_b25() -> None:

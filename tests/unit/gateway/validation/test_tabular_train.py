@@ -8,7 +8,8 @@ from itertools import combinations
 import pytest
 
 from gateway.validation.chain import Table, run_chain
-from gateway.validation.tabular_train import NO_HOST_WARNING, STEPS
+from gateway.validation.tabular_steps import NO_HOST_WARNING
+from gateway.validation.tabular_train import STEPS
 from headway.contract.errors import (
     FieldRequired,
     HeadwayError,
