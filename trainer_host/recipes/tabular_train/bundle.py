@@ -19,18 +19,22 @@ HISTORY_PATH = "history.csv"
 PLOT_PATH = "loss.svg"
 
 
+def write_weights(folder: Path, model: TabularModel) -> int:
+    """Write the weights; returns the size of their file in bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / WEIGHTS_PATH)
+    return (folder / WEIGHTS_PATH).stat().st_size
+
+
 def write_bundle(
     folder: Path,
     *,
-    model: TabularModel,
     architecture: Architecture,
     preprocess: Preprocess,
     metrics: Metrics,
     history: History,
 ) -> None:
-    """Write every file of the recipe; the executor adds the log and the manifest."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS_PATH)
+    """Write every file of the recipe but the weights; the executor adds the log and the manifest."""
     (folder / MODEL_PATH).write_text(architecture.model_dump_json(exclude_none=True), encoding="utf-8")
     (folder / PREPROCESS_PATH).write_text(preprocess.model_dump_json(indent=1), encoding="utf-8")
     (folder / METRICS_PATH).write_text(metrics.model_dump_json(), encoding="utf-8")

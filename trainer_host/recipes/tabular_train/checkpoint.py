@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -70,23 +69,3 @@ def load_state(folder: Path, like: dict[str, Tensor]) -> tuple[LoopState, dict[s
         if found is None or found.shape != tensor.shape or found.dtype != tensor.dtype:
             raise CheckpointUnusable(f"its tensor {name} is not one of this model")
     return state, tensors
-
-
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's tensors, each named by its parameter's place; none before the first step."""
-    found: dict[str, Tensor] = {}
-    for place, values in optimizer.state_dict()["state"].items():
-        for name, value in values.items():
-            found[f"optimizer.{place}.{name}"] = value
-    return found
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give an optimizer the tensors that `optimizer_tensors` named."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        head, _, rest = name.partition(".")
-        if head == "optimizer":
-            place, _, what = rest.partition(".")
-            state.setdefault(int(place), {})[what] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -2,7 +2,7 @@
 
 import math
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from headway.contract.errors import echo
 from headway.contract.recipes import UserInputFailure
+from trainer_host.recipes.tabular_train.texts import Texts
 
 LONGEST_DATE_CHARACTERS = 40
 """Anything longer is refused unread."""
@@ -47,26 +48,24 @@ DATE_PARTS = tuple(_PARTS)
 """The features made of one date, in their order; a feature is named `{column}__{part}`."""
 
 
-def find_format(column: str, texts: Sequence[str | None]) -> str:
+def find_format(column: str, texts: Texts) -> str:
     """The notation in which every present value of a column is a date.
 
     Raises:
         UserInputFailure: INVALID_DATE: there is none; the column and a value are named.
     """
-    present = dict.fromkeys(text for text in texts if text is not None)
+    present = texts.present()
     furthest, culprit = -1, ""
     for date_format in DATE_FORMATS:
-        for position, text in enumerate(present):
-            if _parse(text, date_format) is None:
-                if position > furthest:
-                    furthest, culprit = position, text
-                break
-        else:
+        position = next((place for place, text in enumerate(present) if parse_date(text, date_format) is None), None)
+        if position is None:
             return date_format
+        if position > furthest:
+            furthest, culprit = position, present[position]
     raise UserInputFailure("INVALID_DATE", f"column {echo(column)}: {echo(culprit)} is not a date that all rows share")
 
 
-def expand(column: str, texts: Sequence[str | None], date_format: str) -> NDArray[np.float64]:
+def expand(column: str, texts: Texts, date_format: str) -> NDArray[np.float64]:
     """The calendar features of a column.
 
     Returns:
@@ -75,17 +74,26 @@ def expand(column: str, texts: Sequence[str | None], date_format: str) -> NDArra
     Raises:
         UserInputFailure: INVALID_DATE: a value does not follow the notation.
     """
-    rows: dict[str | None, tuple[float, ...]] = {None: (math.nan,) * len(DATE_PARTS)}
-    for text in dict.fromkeys(texts):
-        if text is not None:
-            day = _parse(text, date_format)
+    counts = texts.counts().tolist()
+    of_day: dict[date, tuple[float, ...]] = {}
+    parts = np.full((len(texts.words), len(DATE_PARTS)), math.nan)
+    for code, text in enumerate(texts.words):
+        if counts[code]:
+            day = parse_date(text, date_format)
             if day is None:
-                raise UserInputFailure("INVALID_DATE", f"column {echo(column)}: {echo(text)} is not a date")
-            rows[text] = tuple(part(day) for part in _PARTS.values())
-    return np.array([rows[text] for text in texts], dtype=np.float64).reshape(len(texts), len(DATE_PARTS))
+                raise UserInputFailure(
+                    "INVALID_DATE",
+                    f"column {echo(column)}: {echo(text)} is not a date as the others of the column are; mend it, or "
+                    "leave it empty",
+                )
+            if day not in of_day:
+                of_day[day] = tuple(part(day) for part in _PARTS.values())
+            parts[code] = of_day[day]
+    return texts.spread(parts, math.nan)
 
 
-def _parse(text: str, date_format: str) -> date | None:
+def parse_date(text: str, date_format: str) -> date | None:
+    """The date that a text is in a notation of DATE_FORMATS; None where it is none."""
     if len(text) > LONGEST_DATE_CHARACTERS:
         return None
     try:

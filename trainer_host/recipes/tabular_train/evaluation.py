@@ -7,6 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from trainer_host.recipes.tabular_train.calibration import (
+    CalibrationBin,
+    calibration_bins,
+    expected_calibration_error,
+    probabilities_of,
+)
+from trainer_host.recipes.tabular_train.importance import ColumnImportance
+
 METRICS_PATH = "metrics.json"
 
 Outputs = NDArray[np.float32]
@@ -36,6 +44,19 @@ class EpochEntry(BaseModel):
     validation_loss: float | None = None
 
 
+class BoostedTree(BaseModel):
+    """Histogram gradient boosting with scikit-learn's defaults, trained on the same rows to compare with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric_value: float
+    """Its test metric: what test_metric_value is for the model."""
+    num_rows: int
+    """Training rows that it saw."""
+    is_clearly_better: bool
+    """Better than the model, and by more than luck explains."""
+
+
 class TestFigures(BaseModel):
     """Figures of the test rows that depend on the task."""
 
@@ -50,6 +71,7 @@ class TestFigures(BaseModel):
     per_class: tuple[ClassReport, ...] = ()
     confusion_matrix: tuple[tuple[int, ...], ...] = ()
     """Rows are true classes, columns predicted ones, in the order of per_class."""
+    calibration: tuple[CalibrationBin, ...] = ()
 
 
 class Metrics(BaseModel):
@@ -75,6 +97,12 @@ class Metrics(BaseModel):
     scalars: dict[str, float]
     per_class: tuple[ClassReport, ...] = ()
     confusion_matrix: tuple[tuple[int, ...], ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()
+    """Test rows by the probability of their predicted class."""
+    importances: tuple[ColumnImportance, ...] = ()
+    """Columns of the table, the most important first; empty where it would have taken too long to find out."""
+    boosted_tree: BoostedTree | None = None
+    """None where none was trained."""
     history: tuple[EpochEntry, ...] = ()
 
 
@@ -86,7 +114,7 @@ def finite(value: float) -> float | None:
 def classification_figures(
     logits: Outputs, truth: NDArray[np.int64], train: NDArray[np.int64], classes: tuple[str, ...]
 ) -> TestFigures:
-    """Accuracy, per-class report and confusion matrix.
+    """Accuracy, per-class report, confusion matrix and calibration.
 
     Args:
         logits: test rows x classes.
@@ -103,6 +131,7 @@ def classification_figures(
     f1s = _ratio(2 * precisions * recalls, precisions + recalls)
     supports = confusion.sum(axis=1)
     seen = supports > 0
+    bins = calibration_bins(probabilities_of(logits), truth)
     majority = int(np.bincount(train, minlength=num_classes).argmax())
     return TestFigures(
         metric_name="accuracy",
@@ -111,6 +140,7 @@ def classification_figures(
         scalars={
             "macro_f1": float(f1s[seen].mean()),
             "balanced_accuracy": float(recalls[seen].mean()),
+            "expected_calibration_error": expected_calibration_error(bins),
         },
         per_class=tuple(
             ClassReport(label=label, precision=precision, recall=recall, f1=f1, support=support)
@@ -119,6 +149,7 @@ def classification_figures(
             )
         ),
         confusion_matrix=tuple(tuple(row) for row in confusion.tolist()),
+        calibration=bins,
     )
 
 

@@ -1,13 +1,15 @@
 """Fits the preprocessing to the training rows."""
 
-from collections import Counter
+import heapq
 
 import numpy as np
 
 from headway.contract.errors import echo
 from headway.contract.recipes import UserInputFailure
+from trainer_host.recipes.tabular_train.cells import Numbers
 from trainer_host.recipes.tabular_train.dates import DATE_PARTS, expand, find_format
 from trainer_host.recipes.tabular_train.limits import MAX_CATEGORIES
+from trainer_host.recipes.tabular_train.number_embedding import fit_edges
 from trainer_host.recipes.tabular_train.preprocess import (
     CategoricalColumn,
     DateColumn,
@@ -15,8 +17,10 @@ from trainer_host.recipes.tabular_train.preprocess import (
     Preprocess,
     TargetColumn,
     feature_names,
+    standardise,
 )
-from trainer_host.recipes.tabular_train.table import Numbers, Table, Texts
+from trainer_host.recipes.tabular_train.table import Table
+from trainer_host.recipes.tabular_train.texts import Texts
 
 _LEAST_DEVIATION = 1e-12
 """A constant column has a deviation of some rounding errors, which must not be blown up to 1."""
@@ -35,7 +39,12 @@ def find_date_formats(table: Table, columns: tuple[str, ...]) -> tuple[DateColum
 
 
 def fit(
-    train: Table, *, target: TargetColumn, dates: tuple[DateColumn, ...], excluded: tuple[str, ...]
+    train: Table,
+    *,
+    target: TargetColumn,
+    dates: tuple[DateColumn, ...],
+    excluded: tuple[str, ...],
+    max_bins: int = 0,
 ) -> tuple[Preprocess, list[str]]:
     """Fit medians, means, scales and categories.
 
@@ -44,6 +53,7 @@ def fit(
         target: already fitted.
         dates: columns to replace by calendar features.
         excluded: columns that are no features; only noted.
+        max_bins: of the piecewise-linear embedding of each number; 0 means that numbers are not embedded.
 
     Returns:
         The preprocessing, and sentences that the owner should read.
@@ -53,7 +63,9 @@ def fit(
     """
     warnings: list[str] = []
     numeric = [
-        _fit_numeric(name, values) for name, values in train.numbers.items() if _has_values(name, values, warnings)
+        _fit_numeric(name, values, max_bins)
+        for name, values in train.numbers.items()
+        if _has_values(name, values, warnings)
     ]
     for item in dates:
         parts = expand(item.column, train.texts[item.column], item.format)
@@ -75,6 +87,7 @@ def fit(
             categorical=categorical,
             feature_names=names,
             excluded=excluded,
+            empty=tuple(name for name, values in train.numbers.items() if np.isnan(values).all()),
         ),
         warnings,
     )
@@ -87,11 +100,17 @@ def _has_values(name: str, values: Numbers, warnings: list[str]) -> bool:
     return True
 
 
-def _fit_numeric(name: str, values: Numbers) -> NumericFeature:
+def _fit_numeric(name: str, values: Numbers, max_bins: int = 0) -> NumericFeature:
     present = values[~np.isnan(values)]
     median = _median(present)
     mean, scale = mean_and_scale(np.where(np.isnan(values), median, values))
-    return NumericFeature(name=name, median=median, mean=mean, scale=scale)
+    least, greatest = (float(present.min()), float(present.max())) if present.size else (None, None)
+    plain = NumericFeature(name=name, median=median, mean=mean, scale=scale, least=least, greatest=greatest)
+    if not max_bins:
+        return plain
+    # In the precision that they are applied in.
+    standardised = standardise(values, plain).astype(np.float32)
+    return plain.model_copy(update={"edges": fit_edges(standardised, max_bins)})
 
 
 def _median(values: Numbers) -> float:
@@ -116,14 +135,13 @@ def mean_and_scale(values: Numbers) -> tuple[float, float]:
 
 
 def _fit_categorical(name: str, texts: Texts, warnings: list[str]) -> CategoricalColumn:
-    counts = Counter(text for text in texts if text is not None)
-    ordered = sorted(counts, key=lambda text: (-counts[text], text))
-    categories = tuple(ordered[:MAX_CATEGORIES])
-    num_rare = len(ordered) - len(categories)
+    counts = {word: count for word, count in zip(texts.words, texts.counts().tolist(), strict=True) if count}
+    categories = tuple(heapq.nsmallest(MAX_CATEGORIES, counts, key=lambda word: (-counts[word], word)))
+    num_rare = len(counts) - len(categories)
     if num_rare:
         warnings.append(
-            f"Column {echo(name)} has {len(ordered)} different texts: the {len(categories)} most frequent are "
+            f"Column {echo(name)} has {len(counts)} different texts: the {len(categories)} most frequent are "
             f"features, the other {num_rare} share one. Exclude it when it is an identifier."
         )
-    has_other = num_rare > 0 or None in texts
+    has_other = num_rare > 0 or bool(texts.is_absent.any())
     return CategoricalColumn(column=name, categories=categories, has_other=has_other)

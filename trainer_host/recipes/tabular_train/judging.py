@@ -7,20 +7,29 @@ from trainer_host.recipes.tabular_train import evaluation
 from trainer_host.recipes.tabular_train.evaluation import EpochEntry, Metrics, TestFigures
 from trainer_host.recipes.tabular_train.loop import History, mean_loss, outputs_of
 from trainer_host.recipes.tabular_train.model import TabularModel
+from trainer_host.recipes.tabular_train.objective import JudgingLoss, plain_loss
 from trainer_host.recipes.tabular_train.preparation import Data, Tensors
 from trainer_host.recipes.tabular_train.preprocess import Preprocess
 
 
-def judge(model: TabularModel, preprocess: Preprocess, data: Data, tensors: Tensors, history: History) -> Metrics:
-    """Every figure of a model that is in its best state."""
+def judge(
+    model: TabularModel,
+    preprocess: Preprocess,
+    data: Data,
+    tensors: Tensors,
+    history: History,
+    *,
+    loss: JudgingLoss = plain_loss,
+) -> Metrics:
+    """Every figure of a model that is in its best state; `loss` is what its losses say."""
     outputs = outputs_of(model, tensors.test.features).cpu().numpy()
-    figures = _figures(outputs, preprocess, data)
+    figures = test_figures(outputs, preprocess, data)
     split = data.split
     return Metrics(
         task=data.labels.task,
-        train_loss=mean_loss(model, tensors.train),
-        test_loss=mean_loss(model, tensors.test),
-        validation_loss=mean_loss(model, tensors.validation) if split.validation.size else None,
+        train_loss=mean_loss(model, tensors.train, loss),
+        test_loss=mean_loss(model, tensors.test, loss),
+        validation_loss=mean_loss(model, tensors.validation, loss) if split.validation.size else None,
         test_metric_name=figures.metric_name,
         test_metric_value=figures.metric_value,
         baseline_value=figures.baseline_value,
@@ -38,6 +47,7 @@ def judge(model: TabularModel, preprocess: Preprocess, data: Data, tensors: Tens
         scalars=figures.scalars,
         per_class=figures.per_class,
         confusion_matrix=figures.confusion_matrix,
+        calibration=figures.calibration,
         history=tuple(
             EpochEntry(
                 epoch=entry.epoch,
@@ -49,7 +59,8 @@ def judge(model: TabularModel, preprocess: Preprocess, data: Data, tensors: Tens
     )
 
 
-def _figures(outputs: evaluation.Outputs, preprocess: Preprocess, data: Data) -> TestFigures:
+def test_figures(outputs: evaluation.Outputs, preprocess: Preprocess, data: Data) -> TestFigures:
+    """What outputs for the test rows are worth: rows x outputs."""
     target, labels, split = preprocess.target, data.labels, data.split
     if target.task == "classification":
         return evaluation.classification_figures(

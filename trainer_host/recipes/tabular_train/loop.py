@@ -1,28 +1,21 @@
 """The training loop: whole tensors on the device, permuted once an epoch and sliced, without a DataLoader."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from headway.contract.recipes import AttemptContext, CheckpointUnusable, FatalFailure, Phase
-from trainer_host.recipes.tabular_train.checkpoint import (
-    LoopState,
-    SavedEpoch,
-    load_state,
-    optimizer_tensors,
-    restore_optimizer,
-    save_state,
-)
+from trainer_host.recipes.tabular_train.checkpoint import LoopState, SavedEpoch, load_state, save_state
+from trainer_host.recipes.tabular_train.gradients import gradients_of
 from trainer_host.recipes.tabular_train.model import ForwardPass, TabularModel
+from trainer_host.recipes.tabular_train.objective import PLAIN, JudgingLoss, Objective, plain_loss
+from trainer_host.recipes.tabular_train.optimizer import Adam
 from trainer_host.recipes.tabular_train.spec import LoopConfig
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 _ROWS_A_FORWARD = 65_536
 """Bounds the memory of a forward pass over many rows."""
@@ -37,13 +30,26 @@ class Rows:
     Attributes:
         features: float32, rows x features.
         targets: int64, rows; or float32, rows x 1, standardised.
+        soft_targets: what a teacher says of the same rows, rows x outputs; None where no teacher speaks.
     """
 
     features: Tensor
     targets: Tensor
+    soft_targets: Tensor | None = None
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
+
+    def batches(self, order: Tensor, sizes: list[int]) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """Features, targets and soft targets of each batch, in an order of the rows."""
+        order = order.to(self.features.device)
+        soft_targets = repeat(None) if self.soft_targets is None else torch.split(self.soft_targets[order], sizes)
+        yield from zip(
+            torch.split(self.features[order], sizes),
+            torch.split(self.targets[order], sizes),
+            soft_targets,
+            strict=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +76,6 @@ class History:
     num_steps: int
 
 
-def loss_function(targets: Tensor) -> Loss:
-    """Cross-entropy for classes, mean squared error for numbers."""
-    return functional.mse_loss if targets.is_floating_point() else functional.cross_entropy
-
-
 def outputs_of(model: TabularModel, features: Tensor) -> Tensor:
     """Outputs for many rows, as in use: without dropout, by the running statistics."""
     forward = ForwardPass(model)
@@ -83,21 +84,29 @@ def outputs_of(model: TabularModel, features: Tensor) -> Tensor:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def mean_loss(model: TabularModel, rows: Rows) -> float:
+def mean_loss(model: TabularModel, rows: Rows, loss: JudgingLoss = plain_loss) -> float:
     """Mean loss over some rows, as in use."""
-    return float(loss_function(rows.targets)(outputs_of(model, rows.features), rows.targets).item())
+    return float(loss(outputs_of(model, rows.features), rows.targets).item())
 
 
 class TrainingLoop:
     """Trains a model and leaves it in its best state."""
 
-    def __init__(self, model: TabularModel, config: LoopConfig, context: AttemptContext, seed: int) -> None:
+    def __init__(
+        self,
+        model: TabularModel,
+        config: LoopConfig,
+        context: AttemptContext,
+        seed: int,
+        objective: Objective = PLAIN,
+    ) -> None:
         self._model = model
-        self._forward = ForwardPass(model)
+        self._objective = objective
+        self._gradients_of = gradients_of(model, objective.training)
         self._config = config
         self._context = context
-        self._optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        self._optimizer = Adam(
+            list(model.parameters()), learning_rate=config.learning_rate, weight_decay=config.weight_decay
         )
         # A generator of its own, so that the order of rows does not depend on what else draws from the global one.
         self._generator = torch.Generator().manual_seed(seed)
@@ -134,7 +143,7 @@ class TrainingLoop:
         tensors = self._tensors()
         if self._losses:
             tensors[_LOSSES] = torch.stack(self._losses)
-        save_state(folder, state, tensors | optimizer_tensors(self._optimizer))
+        save_state(folder, state, tensors)
 
     def restore(self, folder: Path) -> None:
         """Go on from a state.
@@ -148,7 +157,7 @@ class TrainingLoop:
         is_inside = state.epoch <= self._config.epochs and len(losses) < len(self._config.batch_sizes)
         if not is_inside or len(losses) != state.num_batches_done or len(state.epochs) != state.epoch - 1:
             raise CheckpointUnusable("it is one of a training of another length")
-        restore_optimizer(self._optimizer, tensors)
+        self._optimizer.restore(tensors)
         _copy([tensors[name] for name in mine], list(mine.values()))
         self._generator.set_state(tensors[_GENERATOR])
         self._generator_state = self._generator.get_state()
@@ -162,6 +171,7 @@ class TrainingLoop:
         return {
             **{f"model.{name}": tensor for name, tensor in zip(names, self._state, strict=True)},
             **{f"best.{name}": tensor for name, tensor in zip(names, self._best_state, strict=True)},
+            **self._optimizer.tensors(),
             _GENERATOR: self._generator_state,
         }
 
@@ -170,7 +180,8 @@ class TrainingLoop:
 
         Args:
             train: rows to learn from, as many as the configuration's batches.
-            validation: rows that choose the best epoch; when empty, the training loss does.
+            validation: rows that choose the best epoch; when empty, the training loss does. With a patience, training
+                ends when the best epoch is so many epochs ago.
 
         Raises:
             FatalFailure: DIVERGED: the loss was not finite before there was any state to keep.
@@ -179,11 +190,12 @@ class TrainingLoop:
         config = self._config
         self._context.resume(self)
         self._num_steps_before = self.num_steps_done
+        judging = self._objective.judging
         for epoch in range(self._epoch, config.epochs + 1):
             train_loss = self._train_epoch(train)
             validation_loss = None
             if epoch % config.epochs_between_validations == 0 or epoch == config.epochs:
-                validation_loss = mean_loss(self._model, validation) if len(validation) else None
+                validation_loss = mean_loss(self._model, validation, judging) if len(validation) else None
                 self._keep_if_best(epoch, train_loss if validation_loss is None else validation_loss)
             self._epochs.append(EpochLosses(epoch, train_loss, validation_loss))
             self._epoch, self._losses = epoch + 1, []
@@ -191,24 +203,24 @@ class TrainingLoop:
             if not math.isfinite(train_loss):
                 self._give_up(epoch)
                 break
+            if config.patience is not None and epoch - self._best_epoch >= config.patience:
+                self._context.detail(f"stopped after epoch {epoch}: {config.patience} epochs without a better loss")
+                break
         self._restore_best()
         return History(tuple(self._epochs), self._best_epoch, len(self._epochs) * len(config.batch_sizes))
 
     def _train_epoch(self, train: Rows) -> float:
-        forward, optimizer, loss_of = self._forward, self._optimizer, loss_function(train.targets)
+        gradients_of_batch, optimizer = self._gradients_of, self._optimizer
         check_stop = self._context.check_stop
         self._generator_state = self._generator.get_state()
-        order = torch.randperm(len(train), generator=self._generator).to(train.features.device)
+        order = torch.randperm(len(train), generator=self._generator)
         sizes = list(self._config.batch_sizes)
         losses = self._losses
-        batches = zip(torch.split(train.features[order], sizes), torch.split(train.targets[order], sizes), strict=True)
-        for features, targets in islice(batches, len(losses), None):
+        for features, targets, soft_targets in islice(train.batches(order, sizes), len(losses), None):
             check_stop()
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(forward(features, training=True), targets)
-            torch.autograd.backward(loss)
-            optimizer.step()
-            losses.append(loss.detach())
+            loss, gradients = gradients_of_batch(features, targets, soft_targets)
+            optimizer.step(gradients)
+            losses.append(loss)
         # One transfer an epoch: reading each loss would wait for the device at every step.
         values: list[float] = torch.stack(losses).tolist()
         return sum(value * size for value, size in zip(values, sizes, strict=True)) / len(train)

@@ -1,119 +1,156 @@
-"""Predicts with a bundle, from the files alone and without torch.
+"""Answers rows with a trained model, exactly as it was trained: the same reading, preprocessing and forward pass.
 
-`python -m trainer_host.recipes.tabular_train.predict BUNDLE_DIR ROWS.csv` prints a JSON list with one object a row.
+`python -m trainer_host.recipes.tabular_train.predict BUNDLE_DIR ROWS` prints a JSON list with one object a row, from
+the files of the bundle alone.
 """
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
-from headway.contract.architectures import Architecture, parse_architecture
-from headway.contract.errors import HeadwayError
-from headway.contract.manifest import MODEL_PATH, WEIGHTS_PATH
-from headway.contract.recipes import RecipeFailure
-from trainer_host.recipes.tabular_train.preprocess import PREPROCESS_PATH, Preprocess
-from trainer_host.recipes.tabular_train.sources import CsvSource, RowSource
-from trainer_host.recipes.tabular_train.table import read_table
+from headway.contract.errors import HeadwayError, echo
+from headway.contract.manifest import MANIFEST_PATH, MODEL_PATH, WEIGHTS_PATH
+from headway.contract.recipes import RecipeFailure, RecipeInput, UserInputFailure
+from trainer_host.recipes.tabular_train.drift import Drift, fill, find_drift, needed_columns
+from trainer_host.recipes.tabular_train.model import ForwardPass
+from trainer_host.recipes.tabular_train.preprocess import PREPROCESS_PATH, Matrix
+from trainer_host.recipes.tabular_train.sources import RowSource, open_source
+from trainer_host.recipes.tabular_train.table import Table, read_table
+from trainer_host.recipes.tabular_train.trained import TrainedModel, read_trained
 
-NORM_EPSILON = 1e-5
-"""Of torch.nn.BatchNorm1d, with which the model was trained."""
+ROWS_A_CHUNK = 16_384
+"""Rows that go through the model together; bounds the memory of what lies between its layers."""
+_COLUMNS_NAMED = 20
 
-Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one row.
+class Rows:
+    """Rows that fit a model.
 
     Attributes:
-        value: the class's label, or the number.
-        probabilities: by label; empty for a regression.
+        features: what the model takes: float32, rows x features.
+        drift: how they differ from the rows of training.
     """
 
-    value: str | float
-    probabilities: dict[str, float]
-
-    def to_json(self) -> dict[str, object]:
-        """As printed."""
-        return {"prediction": self.value, **({"probabilities": self.probabilities} if self.probabilities else {})}
+    features: Matrix
+    drift: Drift
 
 
 class Predictor:
-    """A bundle, ready to predict."""
+    """A trained model, ready to answer."""
 
-    def __init__(self, bundle_dir: Path) -> None:
-        """Read the bundle.
+    def __init__(self, trained: TrainedModel, device: str = "cpu") -> None:
+        """Args: trained: the model, on `device`. device: `cpu` or `cuda:0`."""
+        self._preprocess = trained.preprocess
+        self._forward = ForwardPass(trained.model)
+        self._device = device
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "Predictor":
+        """The model of a bundle on this disk.
 
         Raises:
             OSError: a file is missing.
-            ArchitectureMismatch: model.json is not ours.
+            ArchitectureMismatch, UserInputFailure: the files are not those of a model.
         """
-        self._architecture = parse_architecture((bundle_dir / MODEL_PATH).read_bytes())
-        self._preprocess = Preprocess.model_validate_json((bundle_dir / PREPROCESS_PATH).read_bytes())
-        self._tensors: dict[str, Array] = load_file(bundle_dir / WEIGHTS_PATH)
+        names = (MANIFEST_PATH, MODEL_PATH, PREPROCESS_PATH, WEIGHTS_PATH)
+        files = {name: RecipeInput(path=folder / name, format="", file_name=name) for name in names}
+        return cls(read_trained(files, "cpu"))
 
-    def predict(self, source: RowSource) -> list[Prediction]:
-        """The answer for each row.
+    @property
+    def task(self) -> Literal["classification", "regression"]:
+        """`classification` or `regression`."""
+        return self._preprocess.target.task
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels in the order of the probabilities; empty for a regression."""
+        return self._preprocess.target.classes
+
+    def read(self, source: RowSource, *, impute_missing_columns: bool = False) -> Rows:
+        """Read rows and prepare them as those of training were.
+
+        A number or date that cannot be read counts as absent, and is told of.
 
         Args:
-            source: has every column that was a feature in training; further columns do not matter.
+            source: the rows, with a header.
+            impute_missing_columns: whether a column that they lack counts as absent in every row.
 
         Raises:
-            UserInputFailure: a column is missing or holds something else than in training.
+            UserInputFailure: MISSING_COLUMN: they lack columns that the model needs; NO_ROWS.
+            InvalidTable: or a subclass: they are no table.
         """
-        preprocess = self._preprocess
-        wanted = {feature.name for feature in preprocess.numeric} | preprocess.text_columns
-        skipped = [name for name in source.columns if name not in wanted or name == preprocess.target.column]
-        table = read_table(source, skipped=skipped, as_text=preprocess.text_columns)
-        outputs = forward(self._architecture, self._tensors, preprocess.features(table))
-        target = preprocess.target
-        if target.task == "regression":
-            numbers = outputs[:, 0].astype(np.float64) * target.scale + target.mean
-            return [Prediction(number, {}) for number in numbers.tolist()]
-        return [_labelled(target.classes, row) for row in _softmax(outputs).tolist()]
+        table = self._read_table(source)
+        if not table.num_rows:
+            raise UserInputFailure("NO_ROWS", "there are no rows below the header")
+        drift = find_drift(self._preprocess, source.columns, table)
+        if drift.missing_columns and not impute_missing_columns:
+            raise _missing(drift.missing_columns)
+        return Rows(self._preprocess.features(fill(self._preprocess, table)), drift)
+
+    def answers(self, features: Matrix) -> Iterator[Floats]:
+        """The answers, some rows at a time: rows x classes probabilities, or rows x 1 numbers in the target's unit."""
+        target = self._preprocess.target
+        for start in range(0, len(features), ROWS_A_CHUNK):
+            with torch.inference_mode():
+                batch = torch.from_numpy(features[start : start + ROWS_A_CHUNK]).to(self._device)
+                outputs = self._forward(batch, training=False).double()
+                answers = outputs * target.scale + target.mean if self.task == "regression" else outputs.softmax(dim=1)
+            chunk: Floats = answers.cpu().numpy()
+            yield chunk
+
+    def _read_table(self, source: RowSource) -> Table:
+        needed = set(needed_columns(self._preprocess))
+        # One column is always read, or nobody would know how many rows there are.
+        unread = [name for name in source.columns if name not in needed]
+        skipped = unread if len(unread) < len(source.columns) else unread[1:]
+        return read_table(source, skipped=skipped, as_text=self._preprocess.text_columns)
 
 
-def forward(architecture: Architecture, tensors: dict[str, Array], features: Array) -> Array:
-    """Outputs of the model: rows x outputs."""
-    hidden = features
-    if architecture.mode == "mlp_dense":
-        for index in range(architecture.num_hidden_layers):
-            linear, norm = f"layers.{index}.linear", f"layers.{index}.norm"
-            hidden = hidden @ tensors[f"{linear}.weight"].T + tensors[f"{linear}.bias"]
-            scale = tensors[f"{norm}.weight"] / np.sqrt(tensors[f"{norm}.running_var"] + np.float32(NORM_EPSILON))
-            hidden = np.maximum((hidden - tensors[f"{norm}.running_mean"]) * scale + tensors[f"{norm}.bias"], 0)
-    outputs: Array = hidden @ tensors["output.weight"].T + tensors["output.bias"]
-    return outputs
+def labels_of(classes: tuple[str, ...], probabilities: Floats) -> list[str]:
+    """The most probable class of each row; of equals the first."""
+    return [classes[place] for place in probabilities.argmax(axis=1).tolist()]
 
 
-def _softmax(logits: Array) -> NDArray[np.float64]:
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities
-
-
-def _labelled(classes: tuple[str, ...], probabilities: list[float]) -> Prediction:
-    best = max(range(len(classes)), key=probabilities.__getitem__)
-    return Prediction(classes[best], dict(zip(classes, probabilities, strict=True)))
+def _missing(columns: tuple[str, ...]) -> UserInputFailure:
+    named = ", ".join(echo(name) for name in columns[:_COLUMNS_NAMED])
+    more = f" and {len(columns) - _COLUMNS_NAMED} more" if len(columns) > _COLUMNS_NAMED else ""
+    word = "column" if len(columns) == 1 else "columns"
+    message = f"the rows lack the {word} {named}{more}; add them, or ask for missing columns to be taken as absent"
+    return UserInputFailure("MISSING_COLUMN", message)
 
 
 def main(arguments: list[str]) -> int:
     """Run from the command line; 2 when the arguments or files are wrong."""
     if len(arguments) != 2:
-        sys.stderr.write("usage: python -m trainer_host.recipes.tabular_train.predict BUNDLE_DIR ROWS.csv\n")
+        sys.stderr.write("usage: python -m trainer_host.recipes.tabular_train.predict BUNDLE_DIR ROWS\n")
         return 2
     try:
-        predictions = Predictor(Path(arguments[0])).predict(CsvSource(Path(arguments[1])))
+        predictor, path = Predictor.of_folder(Path(arguments[0])), Path(arguments[1])
+        rows = predictor.read(open_source(path, path.suffix or ".csv"))
     except (HeadwayError, RecipeFailure, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(json.dumps([prediction.to_json() for prediction in predictions], indent=1) + "\n")
+    answers = [answer for chunk in predictor.answers(rows.features) for answer in _as_json(predictor.classes, chunk)]
+    sys.stdout.write(json.dumps(answers, indent=1) + "\n")
     return 0
+
+
+def _as_json(classes: tuple[str, ...], answers: Floats) -> Iterator[dict[str, object]]:
+    if not classes:
+        yield from ({"prediction": number} for number in answers[:, 0].tolist())
+        return
+    for label, row in zip(labels_of(classes, answers), answers.tolist(), strict=True):
+        yield {"prediction": label, "probabilities": dict(zip(classes, row, strict=True))}
 
 
 if __name__ == "__main__":

@@ -12,9 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from headway.contract.errors import echo
 from headway.contract.recipes import UserInputFailure
+from trainer_host.recipes.tabular_train.cells import Numbers, parse_number
 from trainer_host.recipes.tabular_train.dates import DATE_PARTS, expand
+from trainer_host.recipes.tabular_train.held_out import HeldOutRows
 from trainer_host.recipes.tabular_train.limits import STANDARDISED_LIMIT
-from trainer_host.recipes.tabular_train.table import Numbers, Table, Texts
+from trainer_host.recipes.tabular_train.number_embedding import encode
+from trainer_host.recipes.tabular_train.table import Table
+from trainer_host.recipes.tabular_train.texts import Texts
 
 PREPROCESS_PATH = "preprocess.json"
 OTHER = "(other)"
@@ -43,6 +47,12 @@ class NumericFeature(_Part):
     """Stands for an absent value."""
     mean: float
     scale: float = Field(gt=0)
+    least: float | None = None
+    greatest: float | None = None
+    """The range in the training rows; None where no row had a value, and in files of earlier versions."""
+    edges: tuple[float, ...] = ()
+    """Of the bins of its piecewise-linear embedding, standardised and ascending; empty where the model takes the number
+    itself."""
 
 
 class CategoricalColumn(_Part):
@@ -52,6 +62,11 @@ class CategoricalColumn(_Part):
     categories: tuple[str, ...]
     has_other: bool
     """Whether a last feature stands for every other text, the absent one included."""
+
+    @property
+    def width(self) -> int:
+        """Features that are made of it."""
+        return len(self.categories) + self.has_other
 
 
 class TargetColumn(_Part):
@@ -80,6 +95,10 @@ class Preprocess(BaseModel):
     """Of every input of the model, in order."""
     excluded: tuple[str, ...] = ()
     """Columns of the training table that are no features."""
+    empty: tuple[str, ...] = ()
+    """Columns that had no value in the training rows, and so became no features."""
+    held_out: HeldOutRows | None = None
+    """Rows that the model did not learn from; None where nobody noted them."""
 
     @property
     def text_columns(self) -> frozenset[str]:
@@ -89,13 +108,53 @@ class Preprocess(BaseModel):
         )
 
     def features(self, table: Table) -> Matrix:
-        """What the model takes.
+        """What the model takes: `embed` of `plain_features`."""
+        return self.embed(self.plain_features(table))
+
+    @property
+    def blocks(self) -> dict[str, range]:
+        """The plain features that were made of each column, by the column's name."""
+        dated = {f"{item.column}__{part}": item.column for item in self.dates for part in DATE_PARTS}
+        found: dict[str, range] = {}
+        for index, feature in enumerate(self.numeric):
+            column = dated.get(feature.name, feature.name)
+            found[column] = range(found[column].start if column in found else index, index + 1)
+        start = len(self.numeric)
+        for categorical in self.categorical:
+            end = start + categorical.width
+            found[categorical.column] = range(start, end)
+            start = end
+        return found
+
+    def embed(self, matrix: Matrix) -> Matrix:
+        """Plain features with every number that has bins replaced by one feature a bin; the same matrix when none has.
+
+        Args:
+            matrix: float32, rows x plain features, as `plain_features` returns.
+
+        Returns:
+            float32, rows x features.
+        """
+        if len(self.feature_names) == matrix.shape[1]:
+            return matrix
+        embedded = np.empty((matrix.shape[0], len(self.feature_names)), dtype=np.float32)
+        start = 0
+        for index, feature in enumerate(self.numeric):
+            end = start + max(1, len(feature.edges) - 1)
+            values = matrix[:, index]
+            embedded[:, start:end] = encode(values, feature.edges) if feature.edges else values[:, None]
+            start = end
+        embedded[:, start:] = matrix[:, len(self.numeric) :]
+        return embedded
+
+    def plain_features(self, table: Table) -> Matrix:
+        """One feature a number, part of a date, or category.
 
         Args:
             table: has every column of the training table but the target and the excluded ones.
 
         Returns:
-            float32, rows x features.
+            float32, rows x plain features.
 
         Raises:
             UserInputFailure: MISSING_COLUMN, NOT_A_NUMBER or INVALID_DATE; the column is named.
@@ -104,14 +163,14 @@ class Preprocess(BaseModel):
         for item in self.dates:
             parts = expand(item.column, _texts(table, item.column), item.format)
             numbers |= {f"{item.column}__{part}": parts[:, index] for index, part in enumerate(DATE_PARTS)}
-        matrix = np.zeros((table.num_rows, len(self.feature_names)), dtype=np.float32)
+        num_plain = len(self.numeric) + sum(column.width for column in self.categorical)
+        matrix = np.zeros((table.num_rows, num_plain), dtype=np.float32)
         for index, feature in enumerate(self.numeric):
             matrix[:, index] = standardise(_numbers(table, numbers, feature.name), feature)
         start = len(self.numeric)
         for column in self.categorical:
-            width = len(column.categories) + column.has_other
-            _mark(matrix[:, start : start + width], column, _texts(table, column.column))
-            start += width
+            _mark(matrix[:, start : start + column.width], column, _texts(table, column.column))
+            start += column.width
         return matrix
 
 
@@ -127,7 +186,10 @@ def standardise(values: Numbers, feature: NumericFeature) -> Numbers:
 
 def feature_names(numeric: tuple[NumericFeature, ...], categorical: tuple[CategoricalColumn, ...]) -> tuple[str, ...]:
     """Names of all features, made unique where a column is named like another's category."""
-    names = [feature.name for feature in numeric]
+    names: list[str] = []
+    for feature in numeric:
+        num_bins = max(0, len(feature.edges) - 1)
+        names += [f"{feature.name} bin {place}" for place in range(1, num_bins + 1)] or [feature.name]
     for column in categorical:
         names += [f"{column.column}={category}" for category in column.categories]
         names += [f"{column.column}={OTHER}"] if column.has_other else []
@@ -140,9 +202,10 @@ def feature_names(numeric: tuple[NumericFeature, ...], categorical: tuple[Catego
 
 
 def _mark(block: Matrix, column: CategoricalColumn, texts: Texts) -> None:
-    places: dict[str | None, int] = {category: place for place, category in enumerate(column.categories)}
+    places = {category: place for place, category in enumerate(column.categories)}
     other = len(column.categories) if column.has_other else -1
-    positions = np.fromiter((places.get(text, other) for text in texts), dtype=np.int64, count=len(texts))
+    of_words = np.array([*(places.get(word, other) for word in texts.words), other], dtype=np.int64)
+    positions = of_words[texts.codes]  # The absent text has code -1, which is the last.
     rows = np.flatnonzero(positions >= 0)
     block[rows, positions[rows]] = 1.0
 
@@ -150,16 +213,8 @@ def _mark(block: Matrix, column: CategoricalColumn, texts: Texts) -> None:
 def _numbers(table: Table, numbers: dict[str, Numbers], name: str) -> Numbers:
     if name in numbers:
         return numbers[name]
-    culprit = next((text for text in _texts(table, name) if text is not None and not _is_number(text)), "")
+    culprit = next((text for text in _texts(table, name).present() if parse_number(text) is None), "")
     raise UserInputFailure("NOT_A_NUMBER", f"column {echo(name)} was numeric in training, and holds {echo(culprit)}")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _texts(table: Table, name: str) -> Texts:

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from headway.contract.csv_tables import CsvTable, check_header
 from headway.contract.errors import InvalidTable, echo
+from headway.contract.limits import GIB
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FIELD = "table"
 """What violations of this recipe call the file."""
@@ -14,6 +18,9 @@ FIELD = "table"
 TEXT_FORMATS = frozenset({"csv", "tsv", "txt"})
 EXCEL_FORMATS = frozenset({"xls", "xlsx"})
 PARQUET_FORMATS = frozenset({"parquet"})
+
+CELLS_MAX = GIB // 2
+"""Of a Parquet file, which may claim a billion rows in a kilobyte; as many numbers fill 4 GiB."""
 
 
 class RowSource(Protocol):
@@ -55,23 +62,31 @@ class CsvSource:
     """A CSV file; read anew for each pass, so that a large one is never whole in memory as text."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._path.open("rb") as file:
-            self._columns = CsvTable(file, field=FIELD).columns
+        """Reads the header. Args: path: the file. Raises: InvalidTable, or a subclass: it has none."""
+        self.path = path
+        with self.path.open("rb") as file:
+            table = CsvTable(file, field=FIELD)
+        self._columns = table.columns
+        self.delimiter = table.delimiter
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Column names in order."""
         return self._columns
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return self.path.stat().st_size
+
     def rows(self) -> Iterator[Sequence[str]]:
         """The rows from the first."""
-        with self._path.open("rb") as file:
+        with self.path.open("rb") as file:
             yield from CsvTable(file, field=FIELD).rows()
 
 
 class TypedSource:
-    """Columns of typed values, as Parquet and Excel have them; each value becomes the text that it prints as."""
+    """Columns of typed values, as JSON has them; each value becomes the text that it prints as."""
 
     def __init__(self, columns: Sequence[str], values: Sequence[Sequence[object]]) -> None:
         self._columns = check_header(columns, field=FIELD)
@@ -85,6 +100,40 @@ class TypedSource:
     def rows(self) -> Iterator[Sequence[str]]:
         """The rows from the first."""
         for row in zip(*self._values, strict=True):
+            yield [text_of(value) for value in row]
+
+
+class FrameSource:
+    """Columns of typed values, as Parquet and Excel have them, in a frame of polars."""
+
+    def __init__(self, frame: "pl.LazyFrame", columns: Sequence[str]) -> None:
+        """Args: frame: whatever it reads, it reads when asked for it. columns: its names, as the file has them."""
+        self._frame = frame
+        self._names = tuple(columns)
+        self._columns = check_header(columns, field=FIELD)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return self._columns
+
+    def read(self, positions: Sequence[int]) -> "pl.DataFrame":
+        """Some columns, with their names as the file has them.
+
+        Raises:
+            InvalidTable: the file is broken.
+        """
+        import polars as pl
+
+        try:
+            return self._frame.select([self._names[position] for position in positions]).collect()
+        # polars has an error class of its own for each way in which a file can be broken; their texts hold the path.
+        except (pl.exceptions.PolarsError, OSError, ValueError):
+            raise InvalidTable("the file is damaged; write it anew") from None
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        """The rows from the first."""
+        for row in self.read(range(len(self._names))).iter_rows():
             yield [text_of(value) for value in row]
 
 
@@ -106,14 +155,14 @@ def _open_parquet(path: Path) -> RowSource:
     import polars as pl
 
     try:
-        frame = pl.read_parquet(path)
-    # polars has an error class of its own for each way in which a file can be broken; their texts hold the path.
+        frame = pl.scan_parquet(path)
+        schema = frame.collect_schema()
+        num_rows = int(frame.select(pl.len()).collect().item())
     except (pl.exceptions.PolarsError, OSError, ValueError):
         raise InvalidTable("the file cannot be read as Parquet") from None
-    nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
-    if nested:
-        raise InvalidTable(f"column {echo(nested[0])} holds nested values; flatten them first")
-    return TypedSource(frame.columns, [column.to_list() for column in frame])
+    if num_rows * len(schema) > CELLS_MAX:
+        raise InvalidTable(f"{num_rows} rows of {len(schema)} columns; at most {CELLS_MAX} cells can be read")
+    return _flat(frame, schema)
 
 
 def _open_excel(path: Path, sheet_name: str) -> RowSource:
@@ -128,4 +177,11 @@ def _open_excel(path: Path, sheet_name: str) -> RowSource:
         frame = workbook.load_sheet(sheet_name or 0).to_polars()
     except fastexcel.FastExcelError:
         raise InvalidTable("the file cannot be read as an Excel table") from None
-    return TypedSource(frame.columns, [column.to_list() for column in frame])
+    return _flat(frame.lazy(), frame.schema)
+
+
+def _flat(frame: "pl.LazyFrame", schema: "pl.Schema") -> FrameSource:
+    nested = [name for name, kind in schema.items() if kind.is_nested()]
+    if nested:
+        raise InvalidTable(f"column {echo(nested[0])} holds nested values; flatten them first")
+    return FrameSource(frame, schema.names())

@@ -1,18 +1,18 @@
 """From the spec to the complete configuration of a training."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from headway.contract.architectures import Architecture
+from headway.contract.architectures import Architecture, TabularMode
 from headway.contract.limits import MODEL_PARAMETERS_MAX
 from headway.contract.recipes import UserInputFailure
-from headway.contract.specs.tabular_train import LINEAR, MLP_DENSE, TabularTrain, num_parameters, resolve
+from headway.contract.specs.tabular_train import LINEAR, TabularTrain, num_parameters, resolve
 from headway.v1.job_specs_pb2 import JobSpec
 from trainer_host.recipes.tabular_train.limits import LEAST_BATCH_ROWS, STEPS_BETWEEN_VALIDATIONS, WEIGHT_DECAY
 from trainer_host.recipes.tabular_train.preprocess import Preprocess
 
-Mode = Literal["mlp_dense", "linear_glm_baseline"]
-_MODES: dict[str, Mode] = {MLP_DENSE: "mlp_dense", LINEAR: "linear_glm_baseline"}
+Kind = Literal["tabular_train", "tabular_distill"]
+_MODES: dict[str, TabularMode] = {mode: mode for mode in get_args(TabularMode)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class LoopConfig:
         learning_rate: step size of AdamW.
         weight_decay: of AdamW.
         epochs_between_validations: at least 1.
+        patience: epochs without a better loss after which training ends; None means never.
     """
 
     epochs: int
@@ -32,6 +33,7 @@ class LoopConfig:
     learning_rate: float
     weight_decay: float
     epochs_between_validations: int
+    patience: int | None = None
 
     @property
     def total_steps(self) -> int:
@@ -44,8 +46,8 @@ def resolve_spec(spec: JobSpec) -> TabularTrain:
     return resolve(spec.tabular_train)
 
 
-def configure_model(spec: TabularTrain, preprocess: Preprocess) -> Architecture:
-    """The model for the features that the table turned out to have.
+def configure_model(spec: TabularTrain, preprocess: Preprocess, kind: Kind = "tabular_train") -> Architecture:
+    """The model for the features that the table turned out to have; `kind` is that of the job.
 
     Raises:
         UserInputFailure: MODEL_TOO_LARGE.
@@ -60,7 +62,7 @@ def configure_model(spec: TabularTrain, preprocess: Preprocess) -> Architecture:
             f"at most {MODEL_PARAMETERS_MAX}",
         )
     return Architecture(
-        kind="tabular_train",
+        kind=kind,
         mode=_MODES[spec.training_mode],
         input_dim=input_dim,
         output_dim=output_dim,
@@ -74,14 +76,17 @@ def configure_model(spec: TabularTrain, preprocess: Preprocess) -> Architecture:
 
 def configure_loop(spec: TabularTrain, num_rows: int) -> LoopConfig:
     """The training loop for a number of training rows."""
-    sizes = batch_sizes(num_rows, spec.batch_size, least=LEAST_BATCH_ROWS if spec.training_mode == MLP_DENSE else 1)
+    sizes = batch_sizes(num_rows, spec.batch_size, least=1 if spec.training_mode == LINEAR else LEAST_BATCH_ROWS)
     by_steps = -(-STEPS_BETWEEN_VALIDATIONS // len(sizes))
+    between = max(1, min(by_steps, spec.epochs // 10))
     return LoopConfig(
         epochs=spec.epochs,
         batch_sizes=sizes,
         learning_rate=spec.learning_rate,
         weight_decay=WEIGHT_DECAY,
-        epochs_between_validations=max(1, min(by_steps, spec.epochs // 10)),
+        # Patience counts epochs, so each of them must be judged.
+        epochs_between_validations=1 if spec.patience is not None else between,
+        patience=spec.patience,
     )
 
 

@@ -3,9 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from trainer_host.recipes.tabular_train.cells import Numbers
 from trainer_host.recipes.tabular_train.fitting import fit, mean_and_scale
 from trainer_host.recipes.tabular_train.preprocess import TargetColumn
-from trainer_host.recipes.tabular_train.table import Numbers, Table
+from trainer_host.recipes.tabular_train.table import Table
 
 TARGET = TargetColumn(column="y", task="classification", classes=("a", "b"))
 columns = arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6, allow_subnormal=False))

@@ -1,13 +1,17 @@
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from headway.contract.architectures import Architecture
 from headway.contract.recipes import FatalFailure, StopRequested
+from headway.contract.specs.tabular_train import AVAILABLE_MODES
 from headway.testing.attempts import SilentContext
 from trainer_host.recipes.tabular_train.loop import History, Rows, TrainingLoop, mean_loss
 from trainer_host.recipes.tabular_train.model import TabularModel
+from trainer_host.recipes.tabular_train.objective import PLAIN, Objective, learning_from_teacher, soften
 from trainer_host.recipes.tabular_train.spec import LoopConfig, batch_sizes
 
 NO_ROWS = Rows(torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64))
@@ -48,13 +52,15 @@ def train(
     every: int = 1,
     context: SilentContext | None = None,
     batch_size: int = 16,
+    patience: int | None = None,
+    objective: Objective = PLAIN,
 ) -> History:
     sizes = batch_sizes(len(rows), batch_size, least=2)
-    config = LoopConfig(epochs, sizes, learning_rate, 1e-4, epochs_between_validations=every)
-    return TrainingLoop(model, config, context or SilentContext(), seed=3).run(rows, validation)
+    config = LoopConfig(epochs, sizes, learning_rate, 1e-4, epochs_between_validations=every, patience=patience)
+    return TrainingLoop(model, config, context or SilentContext(), 3, objective).run(rows, validation)
 
 
-@pytest.mark.parametrize("mode", ["mlp_dense", "linear_glm_baseline"])
+@pytest.mark.parametrize("mode", AVAILABLE_MODES)
 def test_training_learns(mode: str) -> None:
     model, rows = a_model(mode), two_blobs(100)
     before = mean_loss(model, rows)
@@ -153,3 +159,67 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
         train(model, two_blobs(100), two_blobs(40, seed=1))
         states.append(model.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def turned_around() -> Rows:
+    validation = two_blobs(40, seed=1)
+    return Rows(validation.features, 1 - validation.targets)
+
+
+def test_patience_ends_a_training_that_gets_no_better() -> None:
+    history = train(a_model(), two_blobs(100), turned_around(), epochs=200, patience=4)
+
+    assert len(history.epochs) == history.best_epoch + 4
+    assert history.num_steps == len(history.epochs) * 7
+
+
+def test_patience_counts_the_training_loss_where_there_are_no_validation_rows() -> None:
+    history = train(a_model(), two_blobs(100), epochs=200, patience=3)
+    assert len(history.epochs) in (history.best_epoch + 3, 200)
+
+
+def test_a_patience_that_is_never_used_up_changes_nothing() -> None:
+    torch.set_num_threads(1)
+    states = []
+    for patience in (None, 200):
+        model = a_model()
+        train(model, two_blobs(100), two_blobs(40, seed=1), patience=patience)
+        states.append(model.state_dict())
+    first, second = states
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("num_checks", [3, 8, 40])
+def test_a_patient_training_that_goes_on_from_a_checkpoint_ends_as_if_never_interrupted(
+    tmp_path: Path, num_checks: int
+) -> None:
+    torch.set_num_threads(1)
+    whole_model, model = a_model("tabresnet", dropout=0.0), a_model("tabresnet", dropout=0.0)
+    whole = train(whole_model, two_blobs(100), turned_around(), epochs=60, patience=6)
+    interrupted = SilentContext()
+    interrupted.checks_until_stop = num_checks
+    with pytest.raises(StopRequested):
+        train(model, two_blobs(100), turned_around(), epochs=60, patience=6, context=interrupted)
+    assert interrupted.training is not None
+    interrupted.training.save(tmp_path)
+
+    again = SilentContext()
+    again.resume_from = tmp_path
+    resumed_model = a_model("tabresnet", dropout=0.0)
+    resumed = train(resumed_model, two_blobs(100), turned_around(), epochs=60, patience=6, context=again)
+
+    assert resumed == whole
+    first, second = whole_model.state_dict(), resumed_model.state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_teacher_is_heard_in_training_and_not_in_judging() -> None:
+    """The teacher turns every label around, and alone decides: the model must learn the opposite of its targets."""
+    rows = two_blobs(100)
+    certain = soften(10.0 * torch.eye(2)[1 - rows.targets], 1.0)
+    model = a_model()
+
+    history = train(model, replace(rows, soft_targets=certain), rows, objective=learning_from_teacher(0.0, 1.0))
+
+    assert mean_loss(model, Rows(rows.features, 1 - rows.targets)) < 1 < mean_loss(model, rows)
+    assert history.best_epoch == 1, "judged by the targets alone, it only got worse"

@@ -9,14 +9,16 @@ from trainer_host.recipes.tabular_train.fitting import find_date_formats, fit, m
 from trainer_host.recipes.tabular_train.limits import MAX_CATEGORIES, STANDARDISED_LIMIT
 from trainer_host.recipes.tabular_train.preprocess import Preprocess, TargetColumn
 from trainer_host.recipes.tabular_train.table import Table
+from trainer_host.recipes.tabular_train.texts import Texts
 
 TARGET = TargetColumn(column="y", task="classification", classes=("a", "b"))
 
 
 def a_table(numbers: dict[str, list[float]] | None = None, texts: dict[str, list[str | None]] | None = None) -> Table:
     arrays = {name: np.array(values, dtype=np.float64) for name, values in (numbers or {}).items()}
-    columns: list[Sized] = [*arrays.values(), *(texts or {}).values()]
-    return Table(num_rows=len(columns[0]), numbers=arrays, texts=texts or {})
+    columns = {name: Texts.of(cells) for name, cells in (texts or {}).items()}
+    lengths: list[Sized] = [*arrays.values(), *columns.values()]
+    return Table(num_rows=len(lengths[0]), numbers=arrays, texts=columns)
 
 
 def fitted(train: Table) -> Preprocess:
@@ -133,3 +135,45 @@ def test_a_row_that_does_not_fit_names_the_column(table: Table, reason: str) -> 
     with pytest.raises(UserInputFailure, match="'x'") as failure:
         preprocess.features(table)
     assert failure.value.reason == reason
+
+
+def embedded(train: Table) -> Preprocess:
+    return fit(train, target=TARGET, dates=(), excluded=(), max_bins=4)[0]
+
+
+def test_an_embedded_number_is_one_feature_a_bin() -> None:
+    train = a_table({"x": [float(value) for value in range(9)], "flag": [0.0, 1.0] * 4 + [0.0]})
+    preprocess = embedded(train)
+
+    assert preprocess.feature_names == ("x bin 1", "x bin 2", "x bin 3", "x bin 4", "flag")
+    features = preprocess.features(a_table({"x": [0.0, 3.0, 8.0, 10.0], "flag": [0.0, 1.0, 0.0, 1.0]}))
+    expected = np.array([[0, 0, 0, 0], [1, 0.5, 0, 0], [1, 1, 1, 1], [1, 1, 1, 2]], dtype=np.float32)
+    np.testing.assert_allclose(features[:, :4], expected, atol=1e-5)
+    assert features[0, 4] < 0 < features[1, 4], "a column of two values has no bins"
+
+
+def test_what_was_embedded_survives_the_file() -> None:
+    train = a_table({"x": [1.0, 2.5, 4.0, 9.0, math.nan]}, {"colour": ["red", None, "red", "blue", "red"]})
+    preprocess = embedded(train)
+
+    read = Preprocess.model_validate_json(preprocess.model_dump_json())
+
+    np.testing.assert_array_equal(read.features(train), preprocess.features(train))
+    assert read.plain_features(train).shape == (5, 4)
+
+
+def test_the_parts_of_a_date_are_not_embedded() -> None:
+    train = a_table(texts={"day": [f"20{year}-01-01" for year in range(10, 30)]})
+    preprocess = fit(train, target=TARGET, dates=find_date_formats(train, ("day",)), excluded=(), max_bins=16)[0]
+    assert len(preprocess.feature_names) == 14
+
+
+def test_each_column_knows_its_plain_features() -> None:
+    train = a_table(
+        {"x": [1.0, 2.0, 3.0], "z": [3.0, 2.0, 5.0]},
+        {"colour": ["red", "blue", None], "day": ["2023-01-01", "2024-01-01", "2024-05-01"]},
+    )
+    preprocess = fit(train, target=TARGET, dates=find_date_formats(train, ("day",)), excluded=(), max_bins=8)[0]
+
+    assert preprocess.blocks == {"x": range(1), "z": range(1, 2), "day": range(2, 16), "colour": range(16, 19)}
+    assert preprocess.plain_features(train).shape == (3, 19)

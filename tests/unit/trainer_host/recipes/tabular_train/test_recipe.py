@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from headway.testing.attempts import SilentContext
@@ -12,8 +13,10 @@ from tests.attempt_runs import an_order, failed, finished, run, train_table, tra
 from tests.real_tables import write_table
 from trainer_host.child_messages import Finished
 from trainer_host.recipes.tabular_train.evaluation import Metrics
+from trainer_host.recipes.tabular_train.predict import Predictor, labels_of
 from trainer_host.recipes.tabular_train.preprocess import Preprocess
 from trainer_host.recipes.tabular_train.recipe import make_recipe
+from trainer_host.recipes.tabular_train.sources import CsvSource
 from trainer_host.reports import MemoryReport
 
 BUNDLE = {
@@ -160,12 +163,11 @@ def test_only_the_training_rows_decide_about_preprocessing(tmp_path: Path) -> No
     second = finished(train_text(tmp_path / "b", "\n".join(moved)))
 
     assert moved != lines
-    assert preprocess_of(first) == preprocess_of(second)
+    without_rows = {"held_out": None}
+    assert preprocess_of(first).model_copy(update=without_rows) == preprocess_of(second).model_copy(update=without_rows)
 
 
 def _test_lines(outcome: Finished, lines: list[str]) -> set[str]:
-    import numpy as np
-
     from trainer_host.recipes.tabular_train.split import split_rows
 
     labels = np.unique([line.rpartition(",")[2] for line in lines[1:]], return_inverse=True)[1]
@@ -251,9 +253,84 @@ def test_the_smallest_table_trains(tmp_path: Path) -> None:
     finished(train_text(tmp_path, "x,target\n" + FOUR))
 
 
-def test_a_mode_of_another_release_is_refused(tmp_path: Path) -> None:
-    outcome = failed(train_text(tmp_path, "x,target\n" + FOUR, training_mode="tabresnet"))
-    assert (outcome.failure_class, outcome.reason) == ("USER_INPUT", "UNKNOWN_MODE")
+@pytest.mark.parametrize("mode", ["imbalance_aware", "calibrated_classifier"])
+def test_a_mode_for_classes_refuses_numbers(tmp_path: Path, mode: str) -> None:
+    outcome = failed(train_table(tmp_path / "work", write_table("diabetes", tmp_path), training_mode=mode))
+    assert (outcome.failure_class, outcome.reason) == ("USER_INPUT", "MODE_NOT_POSSIBLE")
+    assert mode in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "bound"),
+    [
+        ("wine", "tabresnet", 0.94),
+        ("wine", "imbalance_aware", 0.94),
+        ("wine", "calibrated_classifier", 0.94),
+        ("wine", "tree_teacher_distillation", 0.94),
+        ("diabetes", "tabresnet", 64.0),
+        ("diabetes", "tree_teacher_distillation", 64.0),
+    ],
+)
+def test_every_mode_learns_a_real_table(tmp_path: Path, name: str, mode: str, bound: float) -> None:
+    outcome = finished(
+        train_table(tmp_path / "work", write_table(name, tmp_path), training_mode=mode, epochs=40, patience=10)
+    )
+
+    value = outcome.summary.headline_value
+    assert value >= bound if name == "wine" else value <= bound, value
+    taught = {name for name in outcome.summary.metrics if name.startswith("tree_teacher")}
+    assert bool(taught) == (mode == "tree_teacher_distillation")
+    assert ("expected_calibration_error" in outcome.summary.metrics) == (name == "wine")
+
+
+def test_an_embedded_table_is_predicted_as_it_was_trained(tmp_path: Path) -> None:
+    outcome = finished(
+        train_table(
+            tmp_path / "work",
+            write_table("wine", tmp_path),
+            number_embedding="NUMBER_EMBEDDING_PIECEWISE_LINEAR",
+            epochs=30,
+        )
+    )
+
+    predictor = Predictor.of_folder(Path(outcome.bundle_dir))
+    rows = predictor.read(CsvSource(tmp_path / "wine.csv"))
+    labels = labels_of(predictor.classes, np.concatenate(list(predictor.answers(rows.features))))
+
+    truth = [line.rpartition(",")[2] for line in (tmp_path / "wine.csv").read_text().splitlines()[1:]]
+    hits = [label == wanted for label, wanted in zip(labels, truth, strict=True)]
+    assert sum(hits) / len(hits) > 0.95
+    assert len(preprocess_of(outcome).feature_names) > 13 * 8
+
+
+def test_the_result_says_what_each_column_is_worth_and_what_trees_reach(tmp_path: Path) -> None:
+    outcome = finished(train_table(tmp_path / "work", write_table("iris", tmp_path), epochs=30))
+    metrics = metrics_of(outcome)
+
+    assert metrics.importances[0].column in {"x3", "x4"}, "of the petal"
+    assert {one.column for one in metrics.importances} == {"x1", "x2", "x3", "x4"}
+    assert metrics.boosted_tree is not None
+    assert outcome.summary.metrics["boosted_tree_accuracy"] == metrics.boosted_tree.metric_value > 0.85
+    assert sum(one.num_rows for one in metrics.calibration) == 30
+
+
+def test_a_user_is_told_when_trees_are_clearly_better(tmp_path: Path) -> None:
+    """A linear model cannot learn an exclusive or, and trees can."""
+    rows = [
+        "a,b,target",
+        *(f"{i * 37 % 101},{i * 53 % 103},{(i * 37 % 101 > 50) != (i * 53 % 103 > 51)}" for i in range(600)),
+    ]
+    outcome = finished(train_text(tmp_path, "\n".join(rows), training_mode="linear_glm_baseline", epochs=5))
+
+    [warning] = [text for text in outcome.summary.warnings if "boosted tree" in text]
+    assert "on the same test rows" in warning
+    assert metrics_of(outcome).boosted_tree is not None
+
+
+def test_a_job_without_baseline_has_none(tmp_path: Path) -> None:
+    outcome = finished(train_text(tmp_path, "\n".join(iris_text(tmp_path)), epochs=2, boosted_tree_baseline=False))
+    assert metrics_of(outcome).boosted_tree is None
+    assert "boosted_tree_accuracy" not in outcome.summary.metrics
 
 
 def test_huge_numbers_do_not_break_the_figures(tmp_path: Path) -> None:

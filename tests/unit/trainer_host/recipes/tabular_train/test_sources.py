@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from headway.contract.errors import InvalidTable
+from tests.excel_files import old_excel
 from trainer_host.recipes.tabular_train.sources import open_source, text_of
 
 SHEET = """<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>"""
@@ -73,6 +74,41 @@ def test_the_first_sheet_or_the_one_named_is_read(tmp_path: Path) -> None:
     assert [row[1] for row in people.rows()] == ["Ann", "Bob"]
     assert float(next(people.rows())[0]) == 30
     assert other.columns == ("x", "y")
+
+
+def test_an_old_workbook_is_read_with_its_dates(tmp_path: Path) -> None:
+    path = tmp_path / "book.xls"
+    path.write_bytes(old_excel())
+
+    first, people = open_source(path, "xls"), open_source(path, "xls", "People")
+
+    assert first.columns == ("n", "t")
+    assert people.columns == ("size", "colour", "day")
+    assert [list(row) for row in people.rows()] == [
+        ["1.5", "red", "2023-01-31T00:00:00"],
+        ["", "blue", "2024-05-06T00:00:00"],
+        ["9.0", "", ""],
+    ]
+
+
+def test_a_file_that_claims_more_cells_than_memory_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pl.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}).write_parquet(tmp_path / "t.parquet")
+    monkeypatch.setattr("trainer_host.recipes.tabular_train.sources.CELLS_MAX", 5)
+    with pytest.raises(InvalidTable, match="3 rows of 2 columns"):
+        open_source(tmp_path / "t.parquet", "parquet")
+
+
+def test_a_file_that_is_damaged_behind_its_beginning_is_refused_without_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "private-name.parquet"
+    pl.DataFrame({"a": list(range(5000))}).write_parquet(path, compression="uncompressed")
+    content = bytearray(path.read_bytes())
+    content[4:2000] = b"\xff" * 1996
+    path.write_bytes(content)
+    with pytest.raises(InvalidTable) as refusal:
+        list(open_source(path, "parquet").rows())
+    assert "private-name" not in str(refusal.value)
 
 
 def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
