@@ -21,7 +21,7 @@ from headway.contract.recipes import (
 from headway.runtime.clock import Clock
 from headway.v1.job_specs_pb2 import JobSpec
 from trainer_host.cancellation import CancellationToken
-from trainer_host.child_messages import Log, LogLevel, Progress, RunAttempt
+from trainer_host.child_messages import InputFile, Log, LogLevel, Progress, RunAttempt
 from trainer_host.reports import Report, Throttle
 
 BUNDLE_FOLDER = "bundle"
@@ -101,11 +101,13 @@ class AttemptSession:
         """The input with a role."""
         for item in self.attempt.order.inputs:
             if item.role == role:
-                path = Path(item.path)
-                if not path.is_file():
-                    raise TransientFailure("INPUT_MISSING", f"the input {role} is no longer on this host")
-                return RecipeInput(path=path, format=item.format, file_name=item.file_name)
+                return _recipe_input(item)
         raise FatalFailure("INPUT_MISSING", f"the order has no input {role}")
+
+    def inputs(self, prefix: str) -> dict[str, RecipeInput]:
+        """The inputs whose role begins with a prefix, by the rest of their role."""
+        items = self.attempt.order.inputs
+        return {item.role.removeprefix(prefix): _recipe_input(item) for item in items if item.role.startswith(prefix)}
 
     def step(self, title: str, phase: Phase) -> None:
         """Begin the next numbered step."""
@@ -165,7 +167,8 @@ class AttemptSession:
 
     def _saved_in_passing(self) -> bool:
         """Save when it is time to; whether it was, and somebody may have asked for a stop meanwhile."""
-        return self._saving is not None and self._saving.save_if_due()
+        # After the last step there is no state left from which training could go on.
+        return self._saving is not None and self._phase is Phase.TRAINING and self._saving.save_if_due()
 
     def _check_stop_before(self, phase: Phase) -> None:
         # There is no later step from which a paused attempt could go on: it would train all of it again.
@@ -198,6 +201,13 @@ class AttemptSession:
                 measure_time=self._clock.now().timestamp(),
             )
         )
+
+
+def _recipe_input(item: InputFile) -> RecipeInput:
+    path = Path(item.path)
+    if not path.is_file():
+        raise TransientFailure("INPUT_MISSING", f"the input {item.role} is no longer on this host")
+    return RecipeInput(path=path, format=item.format, file_name=item.file_name, digest=item.digest)
 
 
 def _parse_spec(text: str) -> JobSpec:

@@ -10,7 +10,11 @@ from importlib.metadata import entry_points
 from headway.contract.errors import echo
 from headway.contract.recipes import ENTRY_POINT_GROUP, Recipe
 
-BUILT_IN: Mapping[str, str] = {"tabular_train": "trainer_host.recipes.tabular_train.recipe:make_recipe"}
+BUILT_IN: Mapping[str, str] = {
+    "tabular_train": "trainer_host.recipes.tabular_train.recipe:make_recipe",
+    "tabular_distill": "trainer_host.recipes.tabular_distill.recipe:make_recipe",
+    "infer": "trainer_host.recipes.infer.recipe:make_recipe",
+}
 """Factory by kind, as `module:function`."""
 
 

@@ -5,14 +5,17 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
+from headway.contract.ids import JobName, new_job_id
+from headway.contract.kinds import INFER
 from headway.testing.eventually import eventually
+from headway.v1.job_specs_pb2 import InferSpec, JobSpec
 from headway.v1.jobs_pb2 import (
     ATTEMPT_OUTCOME_CANCELLED,
     ATTEMPT_OUTCOME_LOST,
     ATTEMPT_OUTCOME_SUCCEEDED,
     ATTEMPT_PHASE_STARTING,
 )
-from headway.v1.scheduler_service_pb2 import AttemptStop
+from headway.v1.scheduler_service_pb2 import AttemptOrder, AttemptStop
 from tests.contract.fake_gateway import FakeGateway
 from tests.contract.host_process import toy_order
 from tests.unit.trainer_host.world import World, a_world, finish
@@ -83,6 +86,27 @@ async def test_more_orders_than_slots_wait_for_a_slot(tmp_path: Path, channel: g
         assert report is not None
         assert report.phase == ATTEMPT_PHASE_STARTING
         assert [len(one.heard) for one in world.children] == [1]
+        await finish(child)
+        await world.child_of(AttemptKey.of(second))
+
+
+def infer_order() -> AttemptOrder:
+    job = JobName("p", new_job_id()).name
+    return AttemptOrder(job=job, attempt=1, kind=INFER, spec=JobSpec(infer=InferSpec(model="m")), user_id="me")
+
+
+async def test_a_prediction_waits_for_no_slot_and_takes_none(tmp_path: Path, channel: grpc.aio.Channel) -> None:
+    async with a_world(tmp_path, channel, num_slots=1) as world:
+        training, first, second = toy_order(), infer_order(), infer_order()
+        world.apply(run=(training,))
+        await world.child_of(AttemptKey.of(training))
+        assert world.means.slots.locked()
+
+        world.apply(run=(first, second))
+        child = await world.child_of(AttemptKey.of(first))
+        assert world.means.inference_slots.locked()
+        assert len([one for one in world.children if one.heard]) == 2
+
         await finish(child)
         await world.child_of(AttemptKey.of(second))
 

@@ -18,6 +18,7 @@ from tests.attempt_runs import an_order
 from trainer_host.child_messages import ChildMessage, Failed, Finished, Log, RunAttempt, Stop, Stopped
 from trainer_host.child_process import KILLED, ChildDied, ChildProcess
 from trainer_host.fork_server_client import ChildOptions, ForkServer
+from trainer_host.recipes.registry import BUILT_IN
 
 DEADLINE_SECONDS = 30
 PROBE = """
@@ -102,7 +103,7 @@ async def test_a_child_says_what_it_can_do(server: ForkServer) -> None:
     assert hello.pid == child.pid
     assert hello.torch_version.startswith("2.")
     assert hello.torch_problem == ""
-    assert {report.kind for report in hello.recipes if report.available} == {"tabular_train", "toy", "probe", "stuck"}
+    assert {report.kind for report in hello.recipes if report.available} == {*BUILT_IN, "toy", "probe", "stuck"}
 
 
 async def test_a_recipe_that_does_not_import_is_reported_with_its_reason(server: ForkServer) -> None:
@@ -252,6 +253,8 @@ from pathlib import Path
 from trainer_host.child_messages import RunAttempt
 from trainer_host.child_process import ChildProcess
 from trainer_host.fork_server_client import ChildOptions, ForkServer
+from trainer_host.recipes.registry import BUILT_IN
+from trainer_host.recipes.registry import BUILT_IN
 
 async def main():
     server = ForkServer(ChildOptions(recipes=("{TOY_RECIPE}", "stuck=stuck_recipe:make")))

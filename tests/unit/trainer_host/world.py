@@ -170,6 +170,7 @@ async def a_world(
             spawner=tasks,
             clock=clock,
             slots=asyncio.Semaphore(num_slots),
+            inference_slots=asyncio.Semaphore(1),
             stop_limit_seconds=stop_limit_seconds,
             disk_pace=QUICK,
         )

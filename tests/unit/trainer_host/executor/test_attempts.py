@@ -2,12 +2,15 @@ import math
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from headway.contract.limits import LOG_MESSAGE_MAX_CHARACTERS, WARNINGS_MAX
-from headway.contract.recipes import Phase
+from headway.contract.recipes import Phase, TransientFailure
 from headway.testing.clock import ManualClock
 from headway.testing.toy_recipe import ToySpec
 from tests.attempt_runs import an_order
 from trainer_host.cancellation import CancellationToken
+from trainer_host.child_messages import InputFile
 from trainer_host.executor.attempts import LOG_LINES_KEPT, Attempt, AttemptSession
 from trainer_host.reports import MemoryReport
 
@@ -86,3 +89,34 @@ async def test_the_duration_is_monotonic(tmp_path: Path, clock: ManualClock) -> 
     clock.set_wall(clock.now() - timedelta(days=1))
     await clock.advance(3)
     assert session.elapsed_seconds == 3
+
+
+def test_inputs_are_found_by_the_beginning_of_their_roles(tmp_path: Path, clock: ManualClock) -> None:
+    roles = ("table", "teacher.0/model.json", "teacher.0/a/b.json", "teacher.1/model.json", "teacher.10/model.json")
+    files = []
+    for place, role in enumerate(roles):
+        path = tmp_path / f"input-{place}"
+        path.write_text(role)
+        files.append(InputFile(role=role, path=str(path), digest=f"sha256:{place:064}", size_bytes=1, format="json"))
+    order = an_order(tmp_path / "work", ToySpec().job_spec(), inputs=tuple(files))
+    session = AttemptSession(Attempt(order, CancellationToken()), MemoryReport(), clock)
+
+    found = session.inputs("teacher.0/")
+
+    assert {name: item.path.read_text() for name, item in found.items()} == {
+        "model.json": "teacher.0/model.json",
+        "a/b.json": "teacher.0/a/b.json",
+    }
+    assert found["model.json"].digest == f"sha256:{1:064}"
+    assert list(session.inputs("teacher.1/")) == ["model.json"]
+    assert session.inputs("teacher.2/") == {}
+    assert session.input("table").digest == f"sha256:{0:064}"
+
+
+def test_an_input_that_has_gone_is_no_fault_of_the_user(tmp_path: Path, clock: ManualClock) -> None:
+    gone = InputFile(role="teacher.0/model.json", path=str(tmp_path / "gone"), digest="sha256:0", size_bytes=1)
+    order = an_order(tmp_path / "work", ToySpec().job_spec(), inputs=(gone,))
+    session = AttemptSession(Attempt(order, CancellationToken()), MemoryReport(), clock)
+
+    with pytest.raises(TransientFailure, match=r"teacher\.0/model\.json is no longer on this host"):
+        session.inputs("teacher.0/")
