@@ -47,6 +47,7 @@ COMMANDS = (
         "doctor", "headway.cli.doctor", "Check the installation and what is running, with a fix for each fault.", _START
     ),
     Entry("submit", "headway.cli.submit", "Queue a job from a YAML or TOML file.", _WORK),
+    Entry("distill", "headway.cli.distill", "Queue a job that teaches a smaller model what a larger one knows.", _WORK),
     Entry("validate", "headway.cli.validate", "Check a job file and say what would happen; queues nothing.", _WORK),
     Entry(
         "jobs",

@@ -13,7 +13,7 @@ from headway.cli.priority import TAKES_NEGATIVE_NUMBERS, set_priority
 from headway.cli.session import run_with_client
 from headway.cli.submit import TimeoutOption
 from headway.cli.view.consoles import out, print_table, say, visible
-from headway.cli.view.jobs import job_rows, job_view, state_style
+from headway.cli.view.jobs import job_view, show_job, state_style
 from headway.cli.view.output import (
     Column,
     Output,
@@ -79,7 +79,7 @@ def get_job(ctx: typer.Context, job: JobArgument, output: OutputOption = Output.
 
     async def work(client: HeadwayClient) -> None:
         found = await client.jobs.get(job)
-        show_item(found, found.name, job_rows(found), output)
+        show_job(found, output)
 
     run_with_client(ctx, work)
 
@@ -100,7 +100,7 @@ def watch_job(
         if output == Output.JSONL:
             return await _print_watch(client, job)
         followed = await follow(client, job, timeout_seconds=timeout_seconds)
-        show_item(followed.job, followed.job.name, job_rows(followed.job), output)
+        show_job(followed.job, output)
         return followed.exit_code
 
     run_with_client(ctx, work)
@@ -131,7 +131,7 @@ def cancel_job(
             found = (await follow(client, found.name)).job
         left = f": {what_a_cancel_left(found)}" if found.state == JOB_STATE_CANCELLED else ""
         say(f"{state_name(found.state)}{left}", state_style(state_name(found.state)))
-        show_item(found, found.name, job_rows(found), output)
+        show_job(found, output)
 
     run_with_client(ctx, work)
 

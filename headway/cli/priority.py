@@ -6,8 +6,8 @@ import typer
 
 from headway.cli.session import run_with_client
 from headway.cli.view.consoles import say
-from headway.cli.view.jobs import job_id, job_rows, state_style
-from headway.cli.view.output import Output, OutputOption, show_item
+from headway.cli.view.jobs import job_id, show_job, state_style
+from headway.cli.view.output import Output, OutputOption
 from headway.client import HeadwayClient
 from headway.contract.limits import PRIORITY_MAX, PRIORITY_MIN
 from headway.contract.priority import base_priority
@@ -34,7 +34,7 @@ def set_priority(
     async def work(client: HeadwayClient) -> None:
         found = await client.jobs.set_priority(job, priority, message=message)
         say(await _line(client, found), state_style(state_name(found.state)))
-        show_item(found, found.name, job_rows(found), output)
+        show_job(found, output)
 
     run_with_client(ctx, work)
 

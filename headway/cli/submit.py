@@ -13,8 +13,9 @@ from headway.cli.jobfile.load import JobFile, load_job_file, read_text
 from headway.cli.local_data import upload_named_data
 from headway.cli.session import connect, finish, home_of, options_of
 from headway.cli.view.consoles import say
-from headway.cli.view.jobs import job_rows
+from headway.cli.view.jobs import show_job
 from headway.cli.view.output import Output, OutputOption, print_raw, show_item
+from headway.client import HeadwayClient
 from headway.v1.jobs_pb2 import Job
 
 app = typer.Typer()
@@ -37,6 +38,7 @@ TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", min=0, metavar="SECONDS", help="Stop watching after this; exit 7."),
 ]
+RequestIdOption = Annotated[str | None, typer.Option(help="Makes the call safe to repeat: same id, same job.")]
 WaitOption = Annotated[bool, typer.Option("--wait", "-w", help="Watch it until it ends; exit 1 unless it succeeds.")]
 
 
@@ -66,7 +68,7 @@ def submit(
     settings: SetOption = None,
     wait: WaitOption = False,
     timeout_seconds: TimeoutOption = None,
-    request_id: Annotated[str | None, typer.Option(help="Makes the call safe to repeat: same id, same job.")] = None,
+    request_id: RequestIdOption = None,
     upload: UploadOption = True,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -88,21 +90,30 @@ def submit(
 
 async def _submit(options: GlobalOptions, job_file: JobFile, wanted: Wanted) -> ExitCode:
     async with connect(options) as client:
-        if wanted.upload:
-            job_file = await upload_named_data(client, job_file)
-        request_id = wanted.request_id or job_file.request_id or None
-        job = await client.jobs.create(job_file.spec, request_id=request_id)
-        for warning in job.admission.warnings:
-            say(f"warning: {warning}", "yellow")
-        if not wanted.wait:
-            _show_queued(job, wanted.output)
-            return ExitCode.OK
-        if wanted.output in {Output.TABLE, Output.NAME}:
-            print_raw(job.name)
-        followed = await follow(client, job.name, timeout_seconds=wanted.timeout_seconds)
-        if wanted.output != Output.NAME:
-            show_item(followed.job, job.name, job_rows(followed.job), wanted.output)
-        return followed.exit_code
+        return await submit_with(client, job_file, wanted)
+
+
+async def submit_with(client: HeadwayClient, job_file: JobFile, wanted: Wanted) -> ExitCode:
+    """Queue what a job file asks for, and watch it when that is wanted.
+
+    Raises:
+        RemoteError: refused; nothing was queued.
+    """
+    if wanted.upload:
+        job_file = await upload_named_data(client, job_file)
+    request_id = wanted.request_id or job_file.request_id or None
+    job = await client.jobs.create(job_file.spec, request_id=request_id)
+    for warning in job.admission.warnings:
+        say(f"warning: {warning}", "yellow")
+    if not wanted.wait:
+        _show_queued(job, wanted.output)
+        return ExitCode.OK
+    if wanted.output in {Output.TABLE, Output.NAME}:
+        print_raw(job.name)
+    followed = await follow(client, job.name, timeout_seconds=wanted.timeout_seconds)
+    if wanted.output != Output.NAME:
+        show_job(followed.job, wanted.output)
+    return followed.exit_code
 
 
 def _show_queued(job: Job, output: Output) -> None:

@@ -7,6 +7,7 @@ from headway.client.jobs import Jobs
 from headway.client.locate import Target, locate
 from headway.client.models import Models
 from headway.client.retries import Patience
+from headway.client.rows import RowsToAnswer
 from headway.client.system import Hosts, System
 from headway.runtime.remote_error import RemoteError
 
@@ -19,6 +20,7 @@ __all__ = [
     "Models",
     "Patience",
     "RemoteError",
+    "RowsToAnswer",
     "System",
     "Target",
     "locate",

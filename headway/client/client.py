@@ -7,6 +7,7 @@ from typing import Self
 
 import grpc.aio
 
+from headway.client.bundles import Bundles
 from headway.client.datasets import Datasets
 from headway.client.jobs import Jobs
 from headway.client.locate import DEFAULT_PROJECT, Target, locate, named_file
@@ -50,6 +51,7 @@ class HeadwayClient:
         jobs: submit, read, steer, watch.
         datasets: take files in, look inside.
         models: read them, pull a version.
+        bundles: read single files of what a job made.
         system: the default execution mode and the hosts.
     """
 
@@ -60,6 +62,7 @@ class HeadwayClient:
         self.jobs = Jobs(channel, project, clock)
         self.datasets = Datasets(channel, project, clock)
         self.models = Models(channel, project, clock)
+        self.bundles = Bundles(channel, project, clock)
         self.system = System(channel)
 
     @classmethod

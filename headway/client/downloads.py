@@ -47,13 +47,14 @@ class Downloads:
         partial = await asyncio.to_thread(_make_partial, folder)
         try:
             for artifact in bundle.artifacts:
-                await self._fetch(artifact, _place(partial, artifact.path), on_progress)
+                await self.fetch_file(artifact, _place(partial, artifact.path), on_progress)
             await asyncio.to_thread(partial.rename, folder)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
 
-    async def _fetch(self, artifact: Artifact, path: Path, on_progress: Progress) -> None:
+    async def fetch_file(self, artifact: Artifact, path: Path, on_progress: Progress) -> None:
+        """Bring one file of a bundle; raises DigestMismatch, RemoteError and OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         file = BlobFile(path, artifact.digest, artifact.size_bytes)
 

@@ -1,21 +1,30 @@
 """Models: read them, and take a version away."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import grpc.aio
 
 from headway.client.downloads import Downloads
-from headway.client.names import model_name, model_version_name, project_name
+from headway.client.names import job_name, model_name, model_version_name, project_name
 from headway.client.retries import Patience
+from headway.client.rows import RowsToAnswer
 from headway.client.uploads import Progress, ignore
 from headway.contract.errors import Code
 from headway.contract.ids import JOB_PATTERN
+from headway.contract.limits import PREDICT_DEADLINE_MAX
 from headway.runtime.clock import Clock
-from headway.runtime.remote_error import answer
+from headway.runtime.remote_error import RemoteError, answer
 from headway.v1.models_pb2 import Model, ModelVersion
-from headway.v1.models_service_pb2 import GetModelRequest, GetModelVersionRequest, ListModelsRequest
+from headway.v1.models_service_pb2 import (
+    GetModelRequest,
+    GetModelVersionRequest,
+    ListModelsRequest,
+    PredictRequest,
+    PredictResponse,
+)
 from headway.v1.models_service_pb2_grpc import ModelServiceStub
 
 _READ_SECONDS = 10.0
@@ -63,6 +72,74 @@ class Models:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    async def predict(
+        self,
+        model: str,
+        rows: RowsToAnswer,
+        *,
+        impute_missing_columns: bool = False,
+        deadline: timedelta = PREDICT_DEADLINE_MAX,
+    ) -> PredictResponse:
+        """Let a model answer rows, on a trainer host. When the caller leaves, the work is cancelled.
+
+        Args:
+            model: as for `version`; or a job by name or id, for 15 minutes after its result was stored.
+            rows: to answer.
+            impute_missing_columns: take a column that the rows lack as absent in every row, instead of refusing them.
+            deadline: how long to wait, at most 10 minutes.
+
+        Returns:
+            Every answer, in the order of the rows, when there are at most 1,000; else `save_predictions` brings them.
+
+        Raises:
+            RemoteError: ROWS when the rows are not such as the model takes; NOT_FOUND; RUNTIME_UNAVAILABLE and others.
+        """
+        request = PredictRequest()
+        request.CopyFrom(rows.request)
+        request.impute_missing_columns = impute_missing_columns
+        seconds = deadline.total_seconds()
+        *others, last = self._answering_names(model)
+        for name in others:
+            request.name = name
+            try:
+                return await answer(self._stub.Predict(request, timeout=seconds))
+            except RemoteError as error:
+                if error.code is not Code.NOT_FOUND:
+                    raise
+        request.name = last
+        return await answer(self._stub.Predict(request, timeout=seconds))
+
+    async def save_predictions(
+        self,
+        response: PredictResponse,
+        path: Path,
+        *,
+        on_progress: Progress = ignore,
+        patience: Patience | None = None,
+    ) -> None:
+        """Bring all answers as CSV, for about an hour after they were given; checked against their digest.
+
+        Args:
+            response: of `predict`.
+            path: of the file to write.
+            on_progress: told bytes done and in all.
+            patience: how long a gateway may stay silent.
+
+        Raises:
+            RemoteError: they are gone, or the gateway stayed away.
+            OSError: the disk refused.
+        """
+        parent = project_name(response.job.split("/")[1])
+        downloads = Downloads(self._channel, parent, self._clock, patience or Patience())
+        await downloads.fetch_file(response.predictions_csv, path, on_progress)
+
+    def _answering_names(self, text: str) -> Sequence[str]:
+        """What a name may mean, in order: the id of a job is also that of the model that it made without a name."""
+        if "/jobs/" in text:
+            return [job_name(self._project, text)]
+        version = model_version_name(self._project, text)
+        return [version, job_name(self._project, text)] if re.fullmatch(JOB_PATTERN, text) else [version]
 
     async def pull(
         self,

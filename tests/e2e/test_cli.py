@@ -71,6 +71,40 @@ def test_what_there_is_can_be_listed_and_read(headway: Headway, material: Materi
     assert "local" in headway("hosts", "list").stdout
 
 
+def test_a_student_learns_from_a_model_and_answers_rows(headway: Headway, material: Material) -> None:
+    teacher = ("--set", "tabular_train.epochs=10", "--set", "tabular_train.model_id=teacher")
+    trained = headway("submit", str(material.job), *teacher, "--wait", "-o", "json")
+    assert trained.returncode == 0, trained.stderr
+
+    distilled = headway("distill", "teacher", "--epochs", "10", "--mixup", "1", "--wait", "-o", "json")
+    assert distilled.returncode == 0, distilled.stderr
+    metrics = json.loads(distilled.stdout)["result"]["summary"]["metrics"]
+    of_the_teacher = json.loads(trained.stdout)["result"]["summary"]["metrics"]
+    assert metrics["teacher_accuracy"] == of_the_teacher["accuracy"], "the student should have its teacher's test rows"
+    assert metrics["student_param_count"] < metrics["teacher_param_count"] / 2
+
+    shown = headway("models", "get", "teacher-student@latest")
+    assert shown.returncode == 0, shown.stderr
+    for words in ("% saved", "boosted tree", "loss when shuffled", "taken for", "probability of the answer"):
+        assert words in shown.stdout
+    figures = json.loads(headway("models", "get", "teacher-student@latest", "-o", "json").stdout)["figures"]
+    assert {one["label"] for one in figures["per_class"]} == {"malignant", "benign"}
+
+    predicted = headway("models", "predict", "teacher-student", "--csv", str(material.rows), "-o", "json")
+    assert predicted.returncode == 0, predicted.stderr
+    labels = [one["label"] for one in json.loads(predicted.stdout)["predictions"]]
+    assert labels == list(material.answers)
+
+
+def test_a_teacher_that_is_none_is_told_with_what_to_type_next(headway: Headway) -> None:
+    unknown = headway("distill", "nobody")
+    assert (unknown.returncode, unknown.stdout) == (3, "")
+    assert "models list" in unknown.stderr
+    folder = headway("distill", "folder/of/a/teacher")
+    assert (folder.returncode, folder.stdout) == (2, "")
+    assert "--data" in folder.stderr
+
+
 def test_a_job_file_is_validated_without_queueing(headway: Headway, material: Material) -> None:
     before = headway("jobs", "list", "-o", "name").stdout
     found = headway("validate", str(material.job))

@@ -12,12 +12,13 @@ import pytest
 from nats.aio.msg import Msg
 from safetensors.numpy import load_file
 
+from headway.client import RowsToAnswer
 from headway.contract.digests import sha256_of
 from headway.runtime.remote_error import RemoteError
 from headway.testing.cluster import Cluster
 from headway.testing.eventually import eventually
 from headway.v1.job_specs_pb2 import EXECUTION_MODE_LOCAL, JobSpec, TabularTrainSpec
-from headway.v1.jobs_pb2 import JOB_STATE_SUCCEEDED
+from headway.v1.jobs_pb2 import JOB_STATE_RUNNING, JOB_STATE_SUCCEEDED
 
 LIFECYCLE = ["queued", "started", "evaluated", "completed"]
 
@@ -143,3 +144,54 @@ async def test_a_bad_spec_is_refused_at_once_and_a_good_one_right_after_still_wo
         would = await client.jobs.validate(a_spec("iris"))
         assert would.admission.num_parameters > 0
         assert (await client.jobs.create(a_spec("iris"))).name
+
+
+async def test_a_model_answers_rows_while_the_only_slot_trains(cluster: Cluster, data: Path, tmp_path: Path) -> None:
+    """By version and by run, over gRPC and on the command line; and nobody sees a job of it."""
+    table = data / "iris.csv"
+    text = table.read_text(encoding="utf-8")
+    truth = [line.rpartition(",")[2] for line in text.splitlines()[1:]]
+    async with cluster.client() as client:
+        await client.datasets.upload(table, dataset_id="rows")
+        trained = await client.jobs.wait((await client.jobs.create(a_spec("rows", epochs=60, model_id="asked"))).name)
+        unsaved = a_spec("rows", epochs=60)
+        unsaved.tabular_train.save_model = False
+        run = await client.jobs.wait((await client.jobs.create(unsaved)).name)
+        assert [trained.state, run.state] == [JOB_STATE_SUCCEEDED] * 2
+        assert not run.result.model_version
+        busy = await client.jobs.create(a_spec("rows", epochs=500, batch_size=1))
+
+        async def is_training() -> bool:
+            return (await client.jobs.get(busy.name)).state == JOB_STATE_RUNNING
+
+        await eventually(is_training, timeout_seconds=30)
+        responses = [
+            await client.models.predict(name, RowsToAnswer.of_csv(text)) for name in (run.name, "asked", "asked@1")
+        ]
+        for response in responses:
+            labels = [one.label for one in response.predictions]
+            assert np.mean(np.array(labels) == np.array(truth)) > 0.9
+        assert await is_training(), "it went on meanwhile"
+
+        flower: dict[str, str | float | bool | None] = {"sepal length (cm)": 5.1, "more": "x", "petal width (cm)": 99}
+        with pytest.raises(RemoteError, match="petal length") as refused:
+            await client.models.predict("asked", RowsToAnswer.of_json([flower]))
+        assert (refused.value.reason, refused.value.violations[0].reason) == ("ROWS", "MISSING_COLUMN")
+        imputed = await client.models.predict("asked", RowsToAnswer.of_json([flower]), impute_missing_columns=True)
+        assert (imputed.num_rows, list(imputed.drift.unknown_columns)) == (1, ["more"])
+        assert [one.column for one in imputed.drift.out_of_range] == ["petal width (cm)"]
+
+        answers = tmp_path / "answers.csv"
+        arguments = ("models", "predict", "asked", "--csv", str(table), "--to", str(answers))
+        done = await asyncio.to_thread(cluster.run, *arguments)
+        assert (done.returncode, done.stdout.strip()) == (0, str(answers)), done.stderr
+        written = [line.partition(",")[0] for line in answers.read_text(encoding="utf-8").splitlines()]
+        assert written == ["prediction", *(one.label for one in responses[-1].predictions)]
+
+        await client.jobs.cancel(busy.name)
+        listed = {job.name async for job in client.jobs.list()}
+        internal = [job async for job in client.jobs.list(filter_text="kind = infer")]
+        assert len(internal) == 6
+        assert not listed & {job.name for job in internal}
+        log = [line.message async for line in client.jobs.logs(responses[0].job)]
+        assert "Step 3: Answering" in log

@@ -51,6 +51,22 @@ def load_job_file(path: Path, text: str, settings: Sequence[str] = ()) -> JobFil
     root = (read_toml if path.suffix == ".toml" else read_yaml)(text, source)
     if not isinstance(root, Fields):
         raise refuse(source, [Fault("", 1, "a job file holds named fields", "such as `tabular_train:`")])
+    folder = Path.cwd() if str(path) == STDIN else path.absolute().parent
+    return make_job_file(root, settings, source=source, folder=folder)
+
+
+def make_job_file(root: Fields, settings: Sequence[str], *, source: str, folder: Path) -> JobFile:
+    """A job file from its tree, wherever that came from.
+
+    Args:
+        root: the fields of the file; changed by this.
+        settings: `tabular_train.epochs=5` and so on; they win over the tree.
+        source: what messages call it.
+        folder: that relative paths start from.
+
+    Raises:
+        InvalidJobFile: with every fault that was found.
+    """
     for setting in settings:
         _apply(root, setting)
     beside, faults = _take_beside(root)
@@ -61,7 +77,6 @@ def load_job_file(path: Path, text: str, settings: Sequence[str] = ()) -> JobFil
         faults.append(Fault("", 0, "the file does not say what to train", f"one of {kinds}", "tabular_train:"))
     if faults:
         raise refuse(source, faults)
-    folder = Path.cwd() if str(path) == STDIN else path.absolute().parent
     return JobFile(spec, folder, beside.get("project", ""), beside.get("request_id", ""))
 
 

@@ -17,8 +17,9 @@ from headway.cli.tour.bundle import plot_losses, predict, read_history
 from headway.cli.tour.material import Material
 from headway.cli.view.consoles import out, print_table
 from headway.cli.view.errors import show_error
-from headway.cli.view.jobs import admission_rows, job_id, result_rows
+from headway.cli.view.jobs import admission_rows, job_id
 from headway.cli.view.output import pairs_table
+from headway.cli.view.results import result_rows, result_tables
 from headway.cli.view.words import size_text
 from headway.client import HeadwayClient, RemoteError
 from headway.contract.errors import InternalError
@@ -80,8 +81,10 @@ async def train(client: HeadwayClient, job_file: JobFile) -> Followed:
 
 
 def show_metrics(job: Job) -> None:
-    """The numbers of the result."""
-    print_table(pairs_table(result_rows(job)))
+    """The numbers of the result, and what they are judged by."""
+    print_table(pairs_table(result_rows(job.result.summary)))
+    for table in result_tables(job.result.summary):
+        print_table(table)
 
 
 async def pull(client: HeadwayClient, job: Job, material: Material) -> Path:

@@ -19,6 +19,7 @@ _HINTS_BY_REASON = {
     "NOT_DURABLE": "doctor",
     "STORE_LOST": "recover   (with headway stopped)",
     "UNKNOWN_DATASET": "datasets list",
+    "UNKNOWN_TEACHER": "models list",
     "QUEUE_FULL": "jobs list --filter 'state = QUEUED'",
     "NO_FAKE_DISCORD": "up --fake-discord",
     "FOLDER_IN_USE": "models pull MODEL --to OTHER_FOLDER",

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from headway.cli.view.output import Column, View
+from headway.cli.view.output import Column, Output, View, show_item
+from headway.cli.view.results import result_rows, result_tables
 from headway.cli.view.words import age, between, clock_time, duration_text, local_time, number_text, span
 from headway.contract.modes import mode_name
 from headway.contract.priority import base_priority
@@ -70,6 +71,11 @@ def phase_word(phase: "AttemptPhase.ValueType") -> str:
     return "" if word == "unspecified" else word
 
 
+def show_job(job: Job, output: Output) -> None:
+    """Print one job: its parts, then the tables of its result."""
+    show_item(job, job.name, job_rows(job), output, result_tables(job.result.summary))
+
+
 def job_rows(job: Job) -> list[tuple[str, str]]:
     """What `headway jobs get` tells, row by row; empty values are left out when shown."""
     return [
@@ -78,6 +84,7 @@ def job_rows(job: Job) -> list[tuple[str, str]]:
         ("state", state_name(job.state) + (f": {job.wait_reason}" if job.wait_reason else "")),
         ("kind", job.kind),
         ("data", _data(job.spec)),
+        ("teacher", _teacher(job.spec)),
         ("mode", " ".join(filter(None, (mode_name(job.mode), job.fallback_reason and f"({job.fallback_reason})")))),
         ("host", job.host),
         ("priority", str(base_priority(job)) if base_priority(job) else ""),
@@ -91,19 +98,12 @@ def job_rows(job: Job) -> list[tuple[str, str]]:
         ("stopped at", f"step {job.cancelled_at_step}" if job.HasField("cancelled_at_step") else ""),
         (_checkpoint_word(job), f"step {job.checkpoint.step}" if job.HasField("checkpoint") else ""),
         ("model", job.result.model_version),
-        *result_rows(job),
+        *result_rows(job.result.summary),
         ("user", job.user_id),
         ("tags", ", ".join(job.spec.tags)),
         ("attempts", "\n".join(attempt_line(one) for one in job.attempts)),
         ("history", "\n".join(transition_line(one) for one in job.transitions)),
     ]
-
-
-def result_rows(job: Job) -> list[tuple[str, str]]:
-    """The numbers of a result."""
-    summary = job.result.summary
-    metrics = [(name, number_text(summary.metrics[name])) for name in sorted(summary.metrics)]
-    return [*metrics, ("warnings", "\n".join(summary.warnings))]
 
 
 def failure_text(job: Job) -> str:
@@ -177,8 +177,15 @@ def _at_work(job: Job) -> str:
 
 
 def _data(spec: JobSpec) -> str:
-    table = spec.tabular_train
+    table = spec.tabular_distill.training if spec.HasField("tabular_distill") else spec.tabular_train
     if table.data_path:
         return table.data_path
     version = f", version {table.dataset_version}" if table.dataset_version else ""
     return f"{table.dataset}{version}" if table.dataset else ""
+
+
+def _teacher(spec: JobSpec) -> str:
+    """The teacher that a student learns from, as it was named; empty for other kinds."""
+    distill = spec.tabular_distill
+    first = distill.teacher_run_id or distill.teacher_model_path or distill.teacher_model_id
+    return ", ".join(filter(None, (first, *distill.ensemble_teacher_model_ids)))

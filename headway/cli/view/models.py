@@ -1,6 +1,7 @@
 """Models and their versions as tables and lists."""
 
 from headway.cli.view.output import Column, View
+from headway.cli.view.results import result_rows
 from headway.cli.view.words import local_time, number_text, size_text
 from headway.v1.models_pb2 import Model, ModelVersion
 
@@ -44,7 +45,6 @@ def model_rows(model: Model) -> list[tuple[str, str]]:
 
 def version_rows(version: ModelVersion) -> list[tuple[str, str]]:
     """What `headway models get MODEL@VERSION` tells."""
-    metrics = version.summary.metrics
     files = (f"{artifact.path}  {size_text(artifact.size_bytes)}" for artifact in version.bundle.artifacts)
     return [
         ("version", version.name),
@@ -54,7 +54,6 @@ def version_rows(version: ModelVersion) -> list[tuple[str, str]]:
         ("created", local_time(version.create_time)),
         ("digest", version.bundle.digest),
         ("trained on", "\n".join(version.input_digests)),
-        *((name, number_text(metrics[name])) for name in sorted(metrics)),
-        ("warnings", "\n".join(version.summary.warnings)),
+        *result_rows(version.summary),
         ("files", "\n".join(files)),
     ]

@@ -1,7 +1,7 @@
 """The four forms that data comes out in: a table, JSON, JSON lines, names."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Generic, TypeVar
@@ -78,10 +78,15 @@ def show_items(items: Sequence[M], view: View[M], output: Output, *, empty: str 
             print_raw(view.name(item))
 
 
-def show_item(item: M, name: str, rows: Iterable[tuple[str, str]], output: Output) -> None:
-    """Print one thing; as a table it is a list of its parts, without those that are empty."""
+def show_item(
+    item: M, name: str, rows: Iterable[tuple[str, str]], output: Output, tables: Iterable[Table] = ()
+) -> None:
+    """Print one thing; as a table it is a list of its parts, without those that are empty, and further tables below."""
     if output == Output.TABLE:
         print_table(pairs_table(rows))
+        for table in tables:
+            print_raw("")
+            print_table(table)
     elif output == Output.NAME:
         print_raw(name)
     else:
@@ -107,6 +112,16 @@ def pairs_table(rows: Iterable[tuple[str, str]]) -> Table:
     for title, value in rows:
         if value:
             table.add_row(title, Text(visible(value)))
+    return table
+
+
+def plain_table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: Container[int] = (0,)) -> Table:
+    """Rows of texts below their titles; columns whose places are in `left` begin on the left, the others end right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for place, title in enumerate(titles):
+        table.add_column(Text(visible(title)), justify="left" if place in left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(visible(text)) for text in row))
     return table
 
 
