@@ -7,16 +7,17 @@ import csv
 import sys
 from pathlib import Path
 
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 
 
 def main(folder: Path) -> None:
     """Write every table."""
-    iris, cancer, diabetes = load_iris(), load_breast_cancer(), load_diabetes(scaled=False)
+    iris, cancer, diabetes, digits = load_iris(), load_breast_cancer(), load_diabetes(scaled=False), load_digits()
     _write(folder / "iris.csv", [*iris.feature_names, "species"], iris.data, iris.target_names[iris.target])
     diagnoses = cancer.target_names[cancer.target]
     _write(folder / "breast_cancer.csv", [*cancer.feature_names, "diagnosis"], cancer.data, diagnoses)
     _write(folder / "diabetes.csv", [*diabetes.feature_names, "progression"], diabetes.data, diabetes.target)
+    _write(folder / "digits.csv", [*digits.feature_names, "digit"], digits.data, digits.target)
 
 
 def _write(path: Path, header: list[str], features: "list[list[float]]", targets: "list[object]") -> None:
