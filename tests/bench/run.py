@@ -5,7 +5,20 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 
-from tests.bench import callback, checkpoints, create_job, executor, full_queue, idle, iris, notifications, scheduling
+from tests.bench import (
+    callback,
+    checkpoints,
+    create_job,
+    distillation,
+    executor,
+    full_queue,
+    idle,
+    iris,
+    large_table,
+    notifications,
+    scheduling,
+    tabular_quality,
+)
 from tests.bench.report import REPOSITORY, Row, render, write
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -19,6 +32,9 @@ BENCHES: dict[str, Callable[[], Coroutine[None, None, list[Row]]]] = {
     "scheduling": scheduling.measure,
     "full_queue": full_queue.measure,
     "notifications": notifications.measure,
+    "large_table": large_table.measure,
+    "tabular_quality": tabular_quality.measure,
+    "distillation": distillation.measure,
 }
 
 
