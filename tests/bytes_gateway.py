@@ -1,7 +1,7 @@
 """The half of the gateway that keeps bytes, in this process, behind a real gRPC server on a free port."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,20 +19,27 @@ from gateway.bucket_index import BucketIndex
 from gateway.commit import Commits
 from gateway.data_root import DataRoot
 from gateway.dataset_service import DatasetService
+from gateway.dataset_tables import DatasetTables
 from gateway.datasets import DatasetSources, DatasetStore
+from gateway.find_run import RunFinder
 from gateway.intake import Intake
 from gateway.job_logs import JobLogs
 from gateway.log_outlet import LogOutlet
 from gateway.model_service import ModelService
 from gateway.models import ModelStore
+from gateway.predict import Predictor
+from gateway.predict_endings import Endings
+from gateway.predict_models import AnsweringModels
 from gateway.probing import Prober
 from gateway.progress_outlet import ProgressOutlet
+from gateway.recent_runs import RecentRuns
 from gateway.registrar import Registrar
 from gateway.registrations import Registrations
 from gateway.result_service import ResultService
 from gateway.table_reader import TableReader
 from gateway.telemetry import Telemetry
 from headway.contract.access import METHOD_SCOPES
+from headway.contract.host_facts import HostFacts
 from headway.contract.subjects import BUCKETS, DATASETS, JOBS, MODELS, STREAMS
 from headway.runtime.bus import Bus
 from headway.runtime.clock import Clock, SystemClock
@@ -79,6 +86,20 @@ class Tasks:
         return self._group.create_task(work, name=name)
 
 
+class NoHosts:
+    """Nobody is up: whoever asks a model is told so."""
+
+    def live(self) -> Sequence[HostFacts]:
+        return []
+
+
+class EndlessRoom:
+    """There is always room."""
+
+    def check(self) -> None:
+        return
+
+
 @dataclass
 class Parts:
     """What the servicers are made of."""
@@ -94,6 +115,7 @@ class Parts:
     commits: Commits
     telemetry: Telemetry
     model_store: ModelStore
+    predictor: Predictor
     jobs: Records[JobRecord]
     models: Records[ModelRecord]
     logs: JobLogs
@@ -160,6 +182,20 @@ def _parts(home: Path, bus: Bus, clock: Clock, settings: BlobSettings, threads: 
     registrar = Registrar(bus, jobs, models, models_index, clock, clean=Redactor().clean)
     registrations = Registrations(registrar, tasks)
     logs = JobLogs(home / "gateway" / "logs")
+    datasets = DatasetStore(bus.records(DATASETS, DatasetRecord), datasets_index, sources, clock)
+    model_store = ModelStore(models, models_index, blobs, threads, registrations)
+    predictor = Predictor(
+        models=AnsweringModels(model_store, RunFinder(jobs, RecentRuns(), clock)),
+        tables=DatasetTables(datasets, reader),
+        records=jobs,
+        endings=Endings(),
+        blobs=blobs,
+        threads=threads,
+        hosts=NoHosts(),
+        room=EndlessRoom(),
+        spawner=tasks,
+        clock=clock,
+    )
     return Parts(
         bus=bus,
         threads=threads,
@@ -167,13 +203,14 @@ def _parts(home: Path, bus: Bus, clock: Clock, settings: BlobSettings, threads: 
         uploads=Uploads(blobs, threads, clock, settings),
         reader=reader,
         intake=intake,
-        datasets=DatasetStore(bus.records(DATASETS, DatasetRecord), datasets_index, sources, clock),
+        datasets=datasets,
         registrar=registrar,
         commits=Commits(jobs, blobs, registrations, threads, clock),
         telemetry=Telemetry(
             jobs, ProgressOutlet(bus, clock, tasks), logs, clock, Redactor().clean, log_outlet=LogOutlet(bus, tasks)
         ),
-        model_store=ModelStore(models, models_index, blobs, threads, registrations),
+        model_store=model_store,
+        predictor=predictor,
         jobs=jobs,
         models=models,
         logs=logs,
@@ -191,7 +228,7 @@ def _server(parts: Parts, keys: Keys) -> GrpcServer:
     results = ResultService(parts.commits, parts.telemetry)
     described = _service(results_service_pb2.DESCRIPTOR, "ResultService")
     server.add(add_ResultServiceServicer_to_server, results, described)
-    models = ModelService(parts.model_store, parts.blobs, parts.threads)
+    models = ModelService(parts.model_store, parts.predictor, parts.blobs, parts.threads)
     server.add(add_ModelServiceServicer_to_server, models, _service(models_service_pb2.DESCRIPTOR, "ModelService"))
     return server
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from headway.v1.job_specs_pb2 import JobSpec
 from tests.attempt_runs import an_order, run
 from trainer_host.cancellation import CancellationToken
-from trainer_host.child_messages import CheckpointOrder, Saved, StopReason
+from trainer_host.child_messages import CheckpointOrder, InputFile, Progress, Saved, StopReason
 from trainer_host.executor import Outcome
 from trainer_host.reports import MemoryReport
 
@@ -25,6 +25,20 @@ class StopAfterSaving(MemoryReport):
             self._token.cancel(self._reason)
 
 
+class StopInTraining(MemoryReport):
+    """Wishes the attempt to stop when it reports a step."""
+
+    def __init__(self, reason: StopReason) -> None:
+        super().__init__()
+        self.token = CancellationToken()
+        self._reason: StopReason = reason
+
+    def progress(self, progress: Progress) -> None:
+        super().progress(progress)
+        if progress.phase == "TRAINING" and progress.step:
+            self.token.cancel(self._reason)
+
+
 def checkpoint_order(folder: Path, *resume_from: Path, interval_steps: int = 0, **changes: object) -> CheckpointOrder:
     """Save below a folder; without `interval_steps`, only when the attempt is stopped."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,11 +56,11 @@ def run_saving(
     spec: JobSpec,
     checkpoints: CheckpointOrder,
     *,
-    table: Path | None = None,
+    inputs: tuple[InputFile, ...] = (),
     attempt: int = 1,
     report: MemoryReport | None = None,
     token: CancellationToken | None = None,
 ) -> Outcome:
     """Run an attempt that may be saved."""
-    order = an_order(folder, spec, table=table, attempt=attempt, checkpoints=checkpoints)
+    order = an_order(folder, spec, inputs=inputs, attempt=attempt, checkpoints=checkpoints)
     return run(order, report=report, token=token)

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from gateway.settings import GatewaySection, GatewaySettings
 from gateway.wiring import serve
 from headway.contract.host_facts import HostFacts
+from headway.contract.kinds import TABULAR_KINDS
 from headway.contract.subjects import HOSTS, JOBS, KEYS
 from headway.contract.times import timestamp
 from headway.contract.transitions import claim, commit_checkpoint, confirm_cancelled
@@ -84,7 +85,7 @@ class Gateway:
             num_cpu_cores=2,
             memory_mib=4096,
             torch_version=torch,
-            recipes=[RecipeReport(kind="tabular_train", available=True)],
+            recipes=[RecipeReport(kind=kind, available=True) for kind in sorted(TABULAR_KINDS)],
             devices=[Device(id="cuda:0", display_name=gpu)] if gpu else [],
             state=HOST_STATE_UP,
         )

@@ -1,7 +1,7 @@
 """Bundles as a trainer host makes them, small, with every part open to be spoiled by a test."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import numpy as np
 from isal import isal_zlib
@@ -55,17 +55,35 @@ def tensors_of(architecture: Architecture = AN_ARCHITECTURE, fill: float = 0.5) 
 
 
 def result_files(
-    architecture: Architecture = AN_ARCHITECTURE, *, fill: float = 0.5, weights: bytes | None = None
+    architecture: Architecture = AN_ARCHITECTURE,
+    *,
+    fill: float = 0.5,
+    weights: bytes | None = None,
+    columns: Sequence[str] = (),
 ) -> dict[str, bytes]:
-    """The files of a tabular bundle, without its manifest."""
+    """The files of a tabular bundle, without its manifest.
+
+    Args:
+        architecture: of the model.
+        fill: every number of its weights.
+        weights: the whole file of them instead.
+        columns: of numbers, that the model takes; `f0`, `f1` and so on where not given.
+    """
     return {
         "model.safetensors": save(tensors_of(architecture, fill)) if weights is None else weights,
         "model.json": architecture.model_dump_json().encode(),
-        "preprocess.json": json.dumps({"feature_names": [f"f{at}" for at in range(architecture.input_dim)]}).encode(),
+        "preprocess.json": json.dumps(_preprocess(architecture, columns)).encode(),
         "metrics.json": b"{}",
         "history.csv": b"epoch,loss\n1,0.5\n",
         "logs.jsonl": b"",
     }
+
+
+def _preprocess(architecture: Architecture, columns: Sequence[str]) -> dict[str, object]:
+    """The columns' names, without how they are standardised."""
+    names = list(columns) or [f"f{at}" for at in range(architecture.input_dim)]
+    target = {"column": "species", "task": architecture.task, "classes": architecture.classes or ()}
+    return {"target": target, "numeric": [{"name": name} for name in names], "feature_names": names}
 
 
 def with_manifest(files: Mapping[str, bytes], record: JobRecord, *, kind: str = "") -> dict[str, bytes]:

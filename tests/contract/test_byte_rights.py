@@ -27,6 +27,7 @@ from headway.v1.models_service_pb2 import (
     GetModelRequest,
     GetModelVersionRequest,
     ListModelsRequest,
+    PredictRequest,
 )
 from headway.v1.records_pb2 import JobRecord
 from headway.v1.results_service_pb2 import CommitResultResponse, ReportTelemetryRequest
@@ -95,6 +96,8 @@ async def test_a_key_of_another_project_gets_nowhere_on_any_method(gateway: Byte
         gateway.model.GetModelVersion(GetModelVersionRequest(name=version), metadata=key),
         gateway.model.ListModels(ListModelsRequest(parent=PARENT), metadata=key),
         _whole(gateway.model.DownloadModelVersion(DownloadModelVersionRequest(name=version), metadata=key)),
+        gateway.model.Predict(PredictRequest(name=version, csv="a\n1\n"), metadata=key),
+        gateway.model.Predict(PredictRequest(name=record.job.name, csv="a\n1\n"), metadata=key),
         gateway.result.CommitResult(commit_request(record, bundle), metadata=key),
         gateway.result.CommitCheckpoint(checkpoint_request(record, bundle, 1), metadata=key),
         gateway.result.ReportTelemetry(iter([_a_report(record)]), metadata=key),

@@ -1,4 +1,4 @@
-"""The order of the validation chain, over gRPC: with two faults the earlier step answers (RELIABILITY B2)."""
+"""The order of the chain of tabular_train, over gRPC: each step alone and in pairs (RELIABILITY B2)."""
 
 import math
 from collections.abc import AsyncIterator, Callable
@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from headway.contract.errors import Code
 from headway.runtime.nats_bus import NatsBus
 from headway.runtime.nats_server import NatsServer
 from headway.runtime.remote_error import RemoteError, answer
 from headway.testing.eventually import eventually
 from headway.v1.datasets_service_pb2 import ListDatasetsRequest
 from headway.v1.datasets_service_pb2_grpc import DatasetServiceStub
-from headway.v1.job_specs_pb2 import JobSpec, ResourceSpec
-from headway.v1.jobs_service_pb2 import (
-    ListJobsRequest,
-)
+from headway.v1.job_specs_pb2 import TABULAR_TASK_REGRESSION, JobSpec, ResourceSpec
+from headway.v1.jobs_service_pb2 import ListJobsRequest
 from tests.jobs_gateway import PARENT, Gateway, a_request, a_spec, create, refused, running_gateway
 
 
@@ -32,12 +31,13 @@ async def gateway(tmp_path: Path, nats_server: NatsServer, nats_bus: NatsBus) ->
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a submission, the step that answers for it, and the reason it gives."""
+    """One thing wrong with a submission, the step that answers for it, and the reason and code it gives."""
 
     step: str
     reason: str
     spoil: Callable[[JobSpec], None] = lambda _spec: None
     is_host_broken: bool = False
+    code: Code = Code.INVALID_ARGUMENT
 
 
 def _setting(**values: object) -> Callable[[JobSpec], None]:
@@ -59,8 +59,8 @@ def _no_data(spec: JobSpec) -> None:
 # The platform's steps, then specs/tabular.md's; "mode_normalised" always succeeds.
 FAULTS = (
     Fault("common_fields", "OUT_OF_RANGE", _common),
-    Fault("execution_mode", "NO_GPU_HOST", _gpu),
-    Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True),
+    Fault("execution_mode", "NO_GPU_HOST", _gpu, code=Code.FAILED_PRECONDITION),
+    Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True, code=Code.UNAVAILABLE),
     Fault("data_target", "DATA_PATH", _no_data),
     Fault("save_model_and_model_id", "MODEL_ID", _setting(model_id="../etc")),
     Fault("feature_columns", "COLUMNS", _setting(exclude_columns=["nowhere"])),
@@ -69,6 +69,15 @@ FAULTS = (
     Fault("mode_allowed", "UNKNOWN_MODE", _setting(training_mode="magic")),
     Fault("hidden_config", "OUT_OF_RANGE", _setting(hidden_dim=7)),
 )
+
+
+async def test_each_step_answers_for_its_own_fault_with_its_code(gateway: Gateway) -> None:
+    for fault in FAULTS:
+        await _set_host(gateway, is_broken=fault.is_host_broken)
+        spec = a_spec()
+        fault.spoil(spec)
+        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
+        assert (error.metadata.get("step"), error.reason, error.code) == (fault.step, fault.reason, fault.code)
 
 
 async def test_with_two_faults_the_earlier_step_answers_for_every_pair_b2(gateway: Gateway) -> None:
@@ -111,3 +120,19 @@ async def _set_host(gateway: Gateway, *, is_broken: bool) -> None:
 async def test_the_step_after_a_fault_that_always_passes_is_passed(gateway: Gateway) -> None:
     job = await create(gateway, a_spec(training_mode=" MLP "))
     assert "mode_normalised" in job.admission.steps
+
+
+async def test_all_six_modes_are_admitted_and_two_of_them_for_classes_only(gateway: Gateway) -> None:
+    modes = ("mlp_dense", "linear_glm_baseline", "tabresnet", "tree_teacher_distillation")
+    for_classes = ("imbalance_aware", "calibrated_classifier")
+    for mode in (*modes, *for_classes):
+        job = await answer(gateway.jobs.CreateJob(a_request(a_spec(training_mode=mode), validate_only=True)))
+        assert job.admission.num_parameters > 0
+    for mode in modes:
+        spec = a_spec(training_mode=mode, task=TABULAR_TASK_REGRESSION, target_column="petal")
+        await answer(gateway.jobs.CreateJob(a_request(spec, validate_only=True)))
+    for mode in for_classes:
+        spec = a_spec(training_mode=mode, task=TABULAR_TASK_REGRESSION, target_column="petal")
+        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
+        told = (error.metadata["step"], error.reason, error.code)
+        assert told == ("mode_allowed", "MODE_NOT_POSSIBLE", Code.INVALID_ARGUMENT)

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from headway.contract.kinds import kind_of
+from headway.contract.kinds import INTERNAL_KINDS, kind_of
 from headway.contract.manifest import Manifest
 from headway.contract.recipes import Recipe
 from headway.testing.toy_recipe import ToySpec
 from headway.testing.toy_recipe import make_recipe as make_toy
 from headway.v1.job_specs_pb2 import JobSpec, TabularTrainSpec
-from tests.attempt_runs import an_order, failed, finished, run
+from tests.attempt_runs import an_input, an_order, failed, finished, run
+from tests.distillations import a_distillation, a_teacher, teacher_inputs
 from tests.real_tables import write_table
 from trainer_host.cancellation import CancellationToken
-from trainer_host.child_messages import Finished, Progress, Stopped
+from trainer_host.child_messages import Finished, InputFile, Progress, Stopped
 from trainer_host.executor import Outcome
 from trainer_host.recipes.registry import BUILT_IN
+from trainer_host.recipes.tabular_distill.recipe import make_recipe as make_tabular_distill
 from trainer_host.recipes.tabular_train.recipe import make_recipe as make_tabular_train
 from trainer_host.reports import MemoryReport
 
@@ -34,6 +36,7 @@ class Case:
     table: str = ""
     result_file: str = ""
     """The file whose bytes the seed decides."""
+    has_teacher: bool = False
 
 
 def tabular_spec(seed: int) -> JobSpec:
@@ -47,6 +50,14 @@ RECIPES = {
         bad_spec=JobSpec(tabular_train=TabularTrainSpec(target_column="target", epochs=501)),
         table="iris",
         result_file="model.safetensors",
+    ),
+    "tabular_distill": Case(
+        make=make_tabular_distill,
+        spec=lambda seed: a_distillation({"random_seed": seed}, mixup_ratio=1),
+        bad_spec=a_distillation({"epochs": 501}),
+        table="iris",
+        result_file="model.safetensors",
+        has_teacher=True,
     ),
     "toy": Case(
         make=make_toy,
@@ -70,13 +81,23 @@ def train(
     report: MemoryReport | None = None,
     token: CancellationToken | None = None,
 ) -> Outcome:
+    order = an_order(folder / "work", case.spec(seed), inputs=inputs_of(case, folder))
+    return run(order, report=report, token=token)
+
+
+def inputs_of(case: Case, folder: Path) -> tuple[InputFile, ...]:
+    """The files that its jobs name."""
     folder.mkdir(parents=True, exist_ok=True)
-    table = write_table(case.table, folder) if case.table else None
-    return run(an_order(folder / "work", case.spec(seed), table=table), report=report, token=token)
+    if not case.table:
+        return ()
+    table = write_table(case.table, folder)
+    teachers = [a_teacher(folder / "teacher", table)] if case.has_teacher else []
+    return (an_input(table), *teacher_inputs(*teachers))
 
 
 def test_every_built_in_recipe_is_tested_here() -> None:
-    assert set(BUILT_IN) <= set(RECIPES)
+    """But for `infer`, which trains nothing: tests/unit/trainer_host/recipes/infer."""
+    assert set(BUILT_IN) <= set(RECIPES) | INTERNAL_KINDS
 
 
 def test_a_recipe_is_of_the_kind_of_its_jobs(case: Case) -> None:
@@ -162,7 +183,6 @@ def test_a_recipe_stops_when_it_is_told_to(case: Case, tmp_path: Path) -> None:
 
 
 def test_a_spec_that_is_wrong_is_the_users_fault(case: Case, tmp_path: Path) -> None:
-    table = write_table(case.table, tmp_path) if case.table else None
-    outcome = failed(run(an_order(tmp_path / "work", case.bad_spec, table=table)))
+    outcome = failed(run(an_order(tmp_path / "work", case.bad_spec, inputs=inputs_of(case, tmp_path))))
     assert outcome.failure_class == "USER_INPUT"
     assert outcome.reason.isupper()

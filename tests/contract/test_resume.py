@@ -9,17 +9,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from google.protobuf import json_format
 
 from headway.runtime.blobs.blob_file import digest_of_file
 from headway.testing.toy_recipe import ToySpec, ToyTraining
 from headway.v1.job_specs_pb2 import JobSpec, TabularTrainSpec
-from tests.attempt_runs import finished
-from tests.checkpoint_runs import StopAfterSaving, checkpoint_order, run_saving
+from tests.attempt_runs import an_input, finished
+from tests.checkpoint_runs import StopAfterSaving, StopInTraining, checkpoint_order, run_saving
+from tests.distillations import a_distillation, a_teacher, teacher_inputs
 from tests.real_tables import write_table
 from trainer_host.cancellation import CancellationToken
-from trainer_host.child_messages import CheckpointOrder, Progress, Stopped, StopReason
+from trainer_host.child_messages import CheckpointOrder, InputFile, Stopped, StopReason
 from trainer_host.recipes.registry import BUILT_IN
 from trainer_host.recipes.tabular_train.loop import TrainingLoop
+from trainer_host.recipes.tabular_train.optimizer import Adam
 from trainer_host.reports import MemoryReport
 
 
@@ -33,14 +36,16 @@ class Case:
     training: type
     """Whose `num_steps_done` is counted."""
     table: str = ""
+    has_teacher: bool = False
 
 
-def tabular(mode: str, *, dropout: float) -> JobSpec:
-    return JobSpec(
+def tabular(mode: str, *, dropout: float, **fields: object) -> JobSpec:
+    spec = JobSpec(
         tabular_train=TabularTrainSpec(
             target_column="target", epochs=6, batch_size=16, random_seed=5, training_mode=mode, dropout=dropout
         )
     )
+    return json_format.ParseDict({"tabular_train": {"boosted_tree_baseline": False, **fields}}, spec)
 
 
 TABULAR_FILES = ("model.safetensors", "model.json", "preprocess.json", "metrics.json", "history.csv", "loss.svg")
@@ -51,6 +56,30 @@ RECIPES = {
     ),
     "tabular_train, linear": Case(
         tabular("linear_glm_baseline", dropout=0.0), 156, 26, TABULAR_FILES, TrainingLoop, table="breast_cancer"
+    ),
+    "tabular_train, taught by a forest": Case(
+        tabular(
+            "tree_teacher_distillation",
+            dropout=0.1,
+            patience=6,
+            number_embedding="NUMBER_EMBEDDING_PIECEWISE_LINEAR",
+            boosted_tree_baseline=True,
+        ),
+        156,
+        26,
+        TABULAR_FILES,
+        TrainingLoop,
+        table="breast_cancer",
+    ),
+    # Half as many mixtures as rows: 613 rows are 20 batches.
+    "tabular_distill": Case(
+        a_distillation({"epochs": 3, "batch_size": 32, "boosted_tree_baseline": False}, mixup_ratio=0.5),
+        60,
+        20,
+        TABULAR_FILES,
+        TrainingLoop,
+        table="breast_cancer",
+        has_teacher=True,
     ),
     "toy": Case(ToySpec(num_steps=60).job_spec(), 60, 20, ("toy.json",), ToyTraining),
 }
@@ -67,7 +96,7 @@ class Runs:
 
     case: Case
     root: Path
-    table: Path | None
+    inputs: tuple[InputFile, ...]
 
     @property
     def folder(self) -> Path:
@@ -75,7 +104,7 @@ class Runs:
 
     def whole(self) -> dict[str, bytes]:
         """Files of a training that nobody interrupts, and that saves nothing."""
-        outcome = finished(run_saving(self.root / "whole", self.case.spec, CheckpointOrder(), table=self.table))
+        outcome = finished(run_saving(self.root / "whole", self.case.spec, CheckpointOrder(), inputs=self.inputs))
         return self.files(outcome.bundle_dir)
 
     def files(self, bundle_dir: str) -> dict[str, bytes]:
@@ -92,7 +121,7 @@ class Runs:
             self.root / f"attempt-{attempt}",
             self.case.spec,
             checkpoints,
-            table=self.table,
+            inputs=self.inputs,
             attempt=attempt,
             report=report,
             token=token,
@@ -107,7 +136,7 @@ class Runs:
             self.root / f"attempt-{attempt}",
             self.case.spec,
             checkpoint_order(self.folder, *resume_from),
-            table=self.table,
+            inputs=self.inputs,
             attempt=attempt,
             report=report,
         )
@@ -117,9 +146,17 @@ class Runs:
         return sorted(self.folder.iterdir(), reverse=True)
 
 
+def runs_of(case: Case, root: Path) -> Runs:
+    if not case.table:
+        return Runs(case, root, ())
+    table = write_table(case.table, root)
+    teachers = [a_teacher(root / "teacher", table)] if case.has_teacher else []
+    return Runs(case, root, (an_input(table), *teacher_inputs(*teachers)))
+
+
 @pytest.fixture
 def runs(case: Case, tmp_path: Path) -> Runs:
-    return Runs(case, tmp_path, write_table(case.table, tmp_path) if case.table else None)
+    return runs_of(case, tmp_path)
 
 
 def words(report: MemoryReport) -> str:
@@ -127,7 +164,8 @@ def words(report: MemoryReport) -> str:
 
 
 def test_every_built_in_recipe_is_tested_here() -> None:
-    assert set(BUILT_IN) <= {case.spec.WhichOneof("kind") for case in RECIPES.values()}
+    without_steps = {"infer"}
+    assert set(BUILT_IN) - without_steps <= {case.spec.WhichOneof("kind") for case in RECIPES.values()}
 
 
 PLACES = ("first step", "middle of an epoch", "between two epochs", "last step")
@@ -180,14 +218,14 @@ def count_steps(case: Case, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int
         monkeypatch.setattr(ToyTraining, "take_step", toy_step)
         return lambda: count
 
-    step = torch.optim.AdamW.step
+    step = Adam.step
 
-    def counted_step(self: torch.optim.AdamW) -> None:
+    def counted_step(self: Adam, gradients: list[torch.Tensor]) -> None:
         nonlocal count
         count += 1
-        step(self)
+        step(self, gradients)
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", counted_step)
+    monkeypatch.setattr(Adam, "step", counted_step)
     return lambda: count
 
 
@@ -207,7 +245,7 @@ def test_saving_at_every_step_changes_nothing(runs: Runs) -> None:
         runs.root / "saving",
         runs.case.spec,
         checkpoint_order(runs.folder, interval_steps=1),
-        table=runs.table,
+        inputs=runs.inputs,
         report=report,
     )
     assert runs.files(finished(outcome).bundle_dir) == runs.whole()
@@ -221,7 +259,7 @@ def test_a_stop_saves_what_was_trained(runs: Runs, reason: StopReason) -> None:
         runs.root / "stopped",
         runs.case.spec,
         checkpoint_order(runs.folder),
-        table=runs.table,
+        inputs=runs.inputs,
         report=report,
         token=report.token,
     )
@@ -236,26 +274,12 @@ def test_a_stale_attempt_saves_nothing(runs: Runs) -> None:
         runs.root / "stale",
         runs.case.spec,
         checkpoint_order(runs.folder),
-        table=runs.table,
+        inputs=runs.inputs,
         report=report,
         token=report.token,
     )
     assert isinstance(outcome, Stopped)
     assert report.checkpoints == []
-
-
-class StopInTraining(MemoryReport):
-    """Wishes the attempt to stop when it reports a step."""
-
-    def __init__(self, reason: StopReason) -> None:
-        super().__init__()
-        self.token = CancellationToken()
-        self._reason: StopReason = reason
-
-    def progress(self, progress: Progress) -> None:
-        super().progress(progress)
-        if progress.phase == "TRAINING" and progress.step:
-            self.token.cancel(self._reason)
 
 
 # P15, F25: what cannot be gone on from is skipped with its reason.
@@ -328,11 +352,11 @@ def test_without_a_good_checkpoint_it_begins_again(runs: Runs, damage: str) -> N
 
 def test_a_state_of_another_model_changes_nothing_before_it_is_refused(tmp_path: Path) -> None:
     """P15: whole, and of this job by its header; only the recipe can tell."""
-    runs = Runs(RECIPES["tabular_train"], tmp_path, write_table("breast_cancer", tmp_path))
+    runs = runs_of(RECIPES["tabular_train"], tmp_path)
     other = JobSpec()
     other.CopyFrom(runs.case.spec)
     other.tabular_train.hidden_dim = 32
-    Runs(Case(other, 156, 26, TABULAR_FILES, TrainingLoop), tmp_path, runs.table).stopped(3)
+    Runs(Case(other, 156, 26, TABULAR_FILES, TrainingLoop), tmp_path, runs.inputs).stopped(3)
 
     files, report = runs.resumed(runs.checkpoints()[0])
 
@@ -356,7 +380,7 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_training(runs: Runs, monkeyp
         runs.root / "full",
         runs.case.spec,
         checkpoint_order(runs.folder, interval_steps=4),
-        table=runs.table,
+        inputs=runs.inputs,
         report=report,
     )
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from headway.contract.errors import Code, JobCancelled
+from headway.contract.kinds import INFER, TABULAR_TRAIN
 from headway.runtime.channel import open_channel
 from headway.runtime.remote_error import RemoteError, answer
-from headway.testing.builders import a_host, a_spec
+from headway.testing.builders import a_host, a_spec, an_infer_spec
 from headway.testing.eventually import eventually
 from headway.v1.job_specs_pb2 import (
     EXECUTION_MODE_HOST,
@@ -267,3 +268,24 @@ async def test_a_mode_can_be_asked_for_without_a_job(world: Deployment) -> None:
         with pytest.raises(RemoteError) as caught:
             await answer(stub.SelectMode(SelectModeRequest(require_gpu=True, kind="tabular_train"), timeout=5))
         assert (caught.value.code, caught.value.reason) == (Code.FAILED_PRECONDITION, "NO_GPU_HOST")
+
+
+async def test_a_host_whose_only_slot_trains_answers_a_prediction_and_nobody_is_told_of_it(world: Deployment) -> None:
+    async with world.host(a_host(num_slots=1, kinds=(TABULAR_TRAIN, INFER))) as host:
+        training = await world.submit(a_spec())
+        assert (await host.next_order()).kind == TABULAR_TRAIN
+        waiting = await world.submit(a_spec())
+
+        prediction = await world.submit(an_infer_spec())
+        order = await host.next_order()
+        assert (order.kind, order.job) == (INFER, (await world.job(prediction)).name)
+        assert (await world.job(prediction)).mode == EXECUTION_MODE_LOCAL
+        assert (await world.job(waiting)).state == JOB_STATE_QUEUED
+
+        second = await world.submit(an_infer_spec())
+        assert "answering another prediction" in (await explain(world, second)).summary
+        await world.commit(prediction, 1)
+        assert (await host.next_order()).job == (await world.job(second)).name
+
+        assert len(await world.until_events(training, 2)) == 2
+        assert await world.events_of(prediction) == []

@@ -128,6 +128,7 @@ def _byte_calls(of: Material) -> dict[str, Sequence[Message]]:
         "/headway.v1.ModelService/GetModelVersion": [models.GetModelVersionRequest(name=version)],
         "/headway.v1.ModelService/ListModels": [models.ListModelsRequest(parent=PARENT)],
         "/headway.v1.ModelService/DownloadModelVersion": [models.DownloadModelVersionRequest(name=version)],
+        "/headway.v1.ModelService/Predict": [models.PredictRequest(name=version, csv="a,b\n1,2\n")],
     }
 
 

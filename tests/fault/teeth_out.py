@@ -32,7 +32,7 @@ def take_out() -> None:
 
 def _digest() -> None:
     """Whatever arrives, or lies on the disk, is taken for what it was announced as."""
-    from gateway import bundles
+    from gateway import model_files
     from gateway.blobs import downloads, store, upload
     from gateway.blobs.parts import Part
 
@@ -47,7 +47,7 @@ def _digest() -> None:
         found = str(measured.__get__(self))
         return believed.get(found, found)
 
-    for module in (bundles, downloads, store, upload):
+    for module in (model_files, downloads, store, upload):
         patch.object(module, "check_content", believe).start()
     patch.object(Part, "digest", property(digest)).start()
 

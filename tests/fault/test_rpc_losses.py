@@ -198,6 +198,7 @@ REFUSED = {
     "/headway.v1.ModelService/GetModel": "NOT_FOUND",
     "/headway.v1.ModelService/GetModelVersion": "NOT_FOUND",
     "/headway.v1.ModelService/DownloadModelVersion": "NOT_FOUND",
+    "/headway.v1.ModelService/Predict": "NOT_FOUND",
     "/headway.v1.TrainerHostService/FetchResult": "NOT_FOUND",
 }
 """A toy makes no model, and the result of an attempt that trains is not there; the others all succeed."""
