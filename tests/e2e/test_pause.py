@@ -75,7 +75,7 @@ async def test_a_paused_and_resumed_job_ends_with_one_model_of_the_same_weights(
 ) -> None:
     """P14: an interrupted run ends as an uninterrupted one, and trains no step twice."""
     async with cluster.client() as client:
-        job = await client.jobs.create(a_job("paused", epochs=40))
+        job = await client.jobs.create(a_job("paused", epochs=120))
         await until_it_trains(client, job)
 
         paused = await asyncio.to_thread(pause, cluster, job.name, "--wait", "--message", "for the night")
@@ -95,7 +95,7 @@ async def test_a_paused_and_resumed_job_ends_with_one_model_of_the_same_weights(
         done = await until_over(client, job)
         logs = await asyncio.to_thread(cluster.run, "jobs", "logs", job.name)
         assert f"Going on from step {step}, which attempt 1 had saved" in logs.stdout
-        whole = await until_over(client, await client.jobs.create(a_job("whole", epochs=40)))
+        whole = await until_over(client, await client.jobs.create(a_job("whole", epochs=120)))
 
     assert (done.state, whole.state) == (JOB_STATE_SUCCEEDED, JOB_STATE_SUCCEEDED)
     assert [attempt.outcome for attempt in done.attempts] == [ATTEMPT_OUTCOME_PAUSED, ATTEMPT_OUTCOME_SUCCEEDED]
@@ -154,7 +154,7 @@ async def test_a_pause_survives_the_death_of_the_scheduler(cluster: Cluster, dat
 
 async def test_a_job_resumed_while_it_is_pausing_goes_on_by_itself(cluster: Cluster, dataset: None) -> None:
     async with cluster.client() as client:
-        job = await client.jobs.create(a_job("undecided", epochs=40))
+        job = await client.jobs.create(a_job("undecided", epochs=120))
         await until_it_trains(client, job)
         await client.jobs.pause(job.name)
         resumed = await client.jobs.resume(job.name)
