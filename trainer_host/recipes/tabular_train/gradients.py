@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainer_host.recipes.tabular_train.dropout import Noise
 from trainer_host.recipes.tabular_train.model import DenseLayer, ForwardPass, TabularModel
 from trainer_host.recipes.tabular_train.objective import TrainingLoss
 
@@ -53,7 +54,7 @@ class DenseGradients:
     def __init__(self, model: TabularModel, loss: TrainingLoss) -> None:
         self._layers = [_Layer.of(layer) for layer in model.dense_layers]
         self._weight, self._bias = model.output.weight.detach(), model.output.bias.detach()
-        self._keep = 1 - model.dropout
+        self._noise = Noise(model.dropout)
         self._loss = loss
 
     def __call__(self, features: Tensor, targets: Tensor, soft_targets: Tensor | None) -> tuple[Tensor, list[Tensor]]:
@@ -88,10 +89,9 @@ class DenseGradients:
             layer.epsilon,
         )
         active = torch.relu_(normed)
-        if self._keep == 1:
+        if not self._noise.drops:
             return _Passed(hidden, linear, mean, deviation, active, None, active)
-        # As torch.dropout draws it.
-        noise = torch.empty_like(active).bernoulli_(self._keep).div_(self._keep)
+        noise = self._noise(*active.shape)
         return _Passed(hidden, linear, mean, deviation, active, noise, active * noise)
 
 

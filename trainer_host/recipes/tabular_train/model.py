@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from headway.contract.architectures import Architecture
+from trainer_host.recipes.tabular_train.dropout import dropout_of
 
 Stage = Callable[[Tensor, bool], Tensor]
 """From hidden activations, and whether it trains, to the next ones."""
@@ -124,10 +125,11 @@ def _stages_of(model: TabularModel) -> list[Stage]:
 
 def _dense_stage(layer: DenseLayer, dropout: float) -> Stage:
     weight, bias, norm = layer.linear.weight, layer.linear.bias, _Norm.of(layer.norm)
+    drop = dropout_of(dropout, weight.device)
 
     def stage(hidden: Tensor, training: bool) -> Tensor:  # noqa: FBT001 - a name costs a dictionary a call
         hidden = torch.relu_(norm(functional.linear(hidden, weight, bias), training))
-        return torch.dropout(hidden, dropout, True) if training and dropout else hidden  # noqa: FBT003 - as torch has it
+        return drop(hidden) if training else hidden
 
     return stage
 
@@ -135,13 +137,12 @@ def _dense_stage(layer: DenseLayer, dropout: float) -> Stage:
 def _block_stage(block: ResidualBlock, dropout: float) -> Stage:
     norm, first, second = _Norm.of(block.norm), block.first, block.second
     weights = (first.weight, first.bias, second.weight, second.bias)
+    drop = dropout_of(dropout, first.weight.device)
 
     def stage(hidden: Tensor, training: bool) -> Tensor:  # noqa: FBT001 - as above
-        drops = training and dropout > 0
         inner = torch.relu_(functional.linear(norm(hidden, training), weights[0], weights[1]))
-        inner = torch.dropout(inner, dropout, True) if drops else inner  # noqa: FBT003 - as torch has it
-        inner = functional.linear(inner, weights[2], weights[3])
-        return hidden + (torch.dropout(inner, dropout, True) if drops else inner)  # noqa: FBT003 - as torch has it
+        inner = functional.linear(drop(inner) if training else inner, weights[2], weights[3])
+        return hidden + (drop(inner) if training else inner)
 
     return stage
 

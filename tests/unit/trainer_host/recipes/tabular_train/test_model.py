@@ -6,6 +6,7 @@ from headway.contract import architectures
 from headway.contract.architectures import Architecture, check_tensors, expected_tensors
 from headway.contract.specs.tabular_train import AVAILABLE_MODES, num_parameters, resolve
 from headway.v1.job_specs_pb2 import TabularTrainSpec
+from trainer_host.recipes.tabular_train.dropout import Noise
 from trainer_host.recipes.tabular_train.model import ForwardPass, ResidualBlock, TabularModel
 
 DTYPES = {torch.float32: "F32", torch.int64: "I64"}
@@ -48,13 +49,24 @@ def test_the_number_of_parameters_is_the_one_that_admission_and_the_contract_cou
     assert architectures.num_parameters(architecture) == trainable
 
 
+class Dropout(nn.Module):
+    """Draws from the global generator what the forward pass draws."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.noise = Noise(share)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return hidden * self.noise(*hidden.shape) if self.training else hidden
+
+
 class Residual(nn.Module):
     """A block as a reader of the paper would write it."""
 
     def __init__(self, block: ResidualBlock, dropout: float) -> None:
         super().__init__()
-        parts: list[nn.Module] = [block.norm, block.first, nn.ReLU(), nn.Dropout(dropout), block.second]
-        self.inner = nn.Sequential(*parts, nn.Dropout(dropout))
+        parts: list[nn.Module] = [block.norm, block.first, nn.ReLU(), Dropout(dropout), block.second]
+        self.inner = nn.Sequential(*parts, Dropout(dropout))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         added: torch.Tensor = self.inner(hidden)
@@ -67,7 +79,7 @@ def as_modules(model: TabularModel) -> nn.Sequential:
         return nn.Sequential(model.input, *blocks, model.norm, nn.ReLU(), model.output)
     parts: list[nn.Module] = []
     for layer in model.dense_layers:
-        parts += [layer.linear, layer.norm, nn.ReLU(), nn.Dropout(model.dropout)]
+        parts += [layer.linear, layer.norm, nn.ReLU(), Dropout(model.dropout)]
     return nn.Sequential(*parts, model.output)
 
 
