@@ -53,9 +53,14 @@ class SavingCluster:
         return {"gateway": cluster.gateway, "scheduler": cluster.schedulers[0], "trainer_host": cluster.hosts[0]}
 
     async def mended(self) -> None:
-        """Everything runs, nothing is told to fail, and nothing is left to do of whatever an earlier test left."""
+        """Everything runs, and nothing is told to fail, whatever an earlier test left."""
         await self.cluster.revive()
-        # Else the registrar might look after an earlier job again, and meet the failpoint meant for a new one.
+
+    async def until_registrar_idle(self) -> None:
+        """Wait until the registrar has nothing left to do: else it might meet the failpoint meant for a new job.
+
+        What a killed gateway did not acknowledge comes again after half a minute.
+        """
         await eventually(self._is_registrar_idle, timeout_seconds=_LIMIT_SECONDS)
 
     async def _is_registrar_idle(self) -> bool:
