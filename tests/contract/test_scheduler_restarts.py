@@ -129,6 +129,7 @@ async def test_a_scheduler_that_was_away_for_two_leases_takes_no_attempt_away(wo
         await world.commit(job_id, order.attempt)
 
 
+@pytest.mark.slow
 async def test_a_host_that_died_while_the_scheduler_was_away_is_lost_in_the_end(world: Deployment) -> None:
     """P18: not earlier than a full lease after the restart, and P6: not never."""
     async with world.host() as host:

@@ -65,6 +65,7 @@ def weights_of(job: Job) -> str:
     return next(artifact.digest for artifact in job.result.bundle.artifacts if artifact.path.endswith(".safetensors"))
 
 
+@pytest.mark.slow
 async def test_a_killed_host_goes_on_from_its_checkpoint_when_it_is_back(cluster: Cluster, dataset: None) -> None:
     """P13, P14, F17: kill -9 of the agent in the middle of training; at most an interval of 300 steps is done again."""
     async with cluster.client() as client:

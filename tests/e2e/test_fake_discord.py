@@ -96,6 +96,7 @@ async def test_a_job_is_followed_and_cancelled_from_the_conversation(
     assert "CANCEL" in headway("jobs", "get", name).stdout
 
 
+@pytest.mark.slow
 async def test_a_whole_life_is_followed_and_steered_from_the_conversation(
     headway: Headway, running: "subprocess.Popen[str]", material: Material
 ) -> None:

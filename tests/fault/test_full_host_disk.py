@@ -27,6 +27,7 @@ def is_running_beyond(step: int) -> Callable[[Job], bool]:
     return check
 
 
+@pytest.mark.slow
 async def test_a_full_disk_costs_a_host_its_checkpoints_and_not_the_training_f24(
     tmp_path: Path, disk: SmallDisk
 ) -> None:

@@ -33,6 +33,7 @@ TOY_STATE = "training/toy.json"
 # F19.
 
 
+@pytest.mark.slow
 async def test_no_child_outlives_its_agent(cluster: FaultCluster) -> None:
     """F19: kill -9 of the agent alone, while a child trains."""
     job = await running(cluster, await cluster.submit(ToySpec(num_steps=100, step_seconds=0.02)), step=1)
@@ -133,6 +134,7 @@ async def test_a_host_that_is_restarted_goes_on_where_it_was(tmp_path: Path, is_
 # F23.
 
 
+@pytest.mark.slow
 async def test_a_starved_machine_is_not_taken_for_dead(tmp_path: Path) -> None:
     """F23: four busy loops beside two attempts; heartbeats come from a process of their own."""
     async with fault_cluster(tmp_path, slots=2) as cluster:

@@ -152,6 +152,7 @@ async def test_a_forged_event_is_believed_by_nobody(cluster: FaultCluster, bus: 
     await cluster.check()
 
 
+@pytest.mark.slow
 async def test_records_that_are_none_stop_nobody(cluster: FaultCluster, bus: NatsBus) -> None:
     """F47, P6: as nats-server itself would write one for whoever may name a key as the place for its answer."""
     for content in NO_RECORDS:

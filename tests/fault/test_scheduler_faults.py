@@ -54,6 +54,7 @@ async def a_standby_is_ready(cluster: FaultCluster) -> bool:
     return any([await one.is_ready() for one in cluster.schedulers if one not in leading])
 
 
+@pytest.mark.slow
 async def test_a_leader_that_is_killed_is_followed_by_the_standby_and_a_job_goes_on(tmp_path: Path) -> None:
     """F14, P17: hosts find the next leader by themselves, and the attempt under way is not disturbed."""
     async with two_schedulers(tmp_path, hosts=1) as (cluster, ledger):
@@ -110,6 +111,7 @@ async def test_a_leader_that_is_told_to_end_hands_over_at_once(tmp_path: Path) -
         ledger.check()
 
 
+@pytest.mark.slow
 async def test_a_leader_that_was_frozen_finds_itself_followed_and_changes_nothing(tmp_path: Path) -> None:
     """F15: it is stopped for longer than its lease; what it then still wants to change, it does not."""
     async with two_schedulers(tmp_path) as (cluster, ledger):
