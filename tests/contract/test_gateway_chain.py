@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,10 @@ from headway.contract.errors import Code
 from headway.runtime.nats_bus import NatsBus
 from headway.runtime.nats_server import NatsServer
 from headway.runtime.remote_error import answer
-from headway.testing.eventually import eventually
 from headway.v1.datasets_service_pb2 import ListDatasetsRequest
 from headway.v1.datasets_service_pb2_grpc import DatasetServiceStub
 from headway.v1.job_specs_pb2 import TABULAR_TASK_REGRESSION, JobSpec, ResourceSpec
-from headway.v1.jobs_service_pb2 import ListJobsRequest
+from tests.chain_faults import Fault, Faults
 from tests.jobs_gateway import PARENT, Gateway, a_request, a_spec, create, refused, running_gateway
 
 
@@ -27,17 +24,6 @@ async def gateway(tmp_path: Path, nats_server: NatsServer, nats_bus: NatsBus) ->
 
 
 # The order of the chain, over the wire
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong with a submission, the step that answers for it, and the reason and code it gives."""
-
-    step: str
-    reason: str
-    spoil: Callable[[JobSpec], None] = lambda _spec: None
-    is_host_broken: bool = False
-    code: Code = Code.INVALID_ARGUMENT
 
 
 def _setting(**values: object) -> Callable[[JobSpec], None]:
@@ -57,63 +43,40 @@ def _no_data(spec: JobSpec) -> None:
 
 
 # The platform's steps, then specs/tabular.md's; "mode_normalised" always succeeds.
-FAULTS = (
-    Fault("common_fields", "OUT_OF_RANGE", _common),
-    Fault("execution_mode", "NO_GPU_HOST", _gpu, code=Code.FAILED_PRECONDITION),
-    Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True, code=Code.UNAVAILABLE),
-    Fault("data_target", "DATA_PATH", _no_data),
-    Fault("save_model_and_model_id", "MODEL_ID", _setting(model_id="../etc")),
-    Fault("feature_columns", "COLUMNS", _setting(exclude_columns=["nowhere"])),
-    Fault("numbers", "OUT_OF_RANGE", _setting(learning_rate=math.nan)),
-    Fault("common_bounds", "OUT_OF_RANGE", _setting(epochs=0)),
-    Fault("mode_allowed", "UNKNOWN_MODE", _setting(training_mode="magic")),
-    Fault("hidden_config", "OUT_OF_RANGE", _setting(hidden_dim=7)),
+FAULTS = Faults(
+    (
+        Fault("common_fields", "OUT_OF_RANGE", _common),
+        Fault("execution_mode", "NO_GPU_HOST", _gpu, code=Code.FAILED_PRECONDITION),
+        Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True, code=Code.UNAVAILABLE),
+        Fault("data_target", "DATA_PATH", _no_data),
+        Fault("save_model_and_model_id", "MODEL_ID", _setting(model_id="../etc")),
+        Fault("feature_columns", "COLUMNS", _setting(exclude_columns=["nowhere"])),
+        Fault("numbers", "OUT_OF_RANGE", _setting(learning_rate=math.nan)),
+        Fault("common_bounds", "OUT_OF_RANGE", _setting(epochs=0)),
+        Fault("mode_allowed", "UNKNOWN_MODE", _setting(training_mode="magic")),
+        Fault("hidden_config", "OUT_OF_RANGE", _setting(hidden_dim=7)),
+    ),
+    a_spec,
 )
 
 
 async def test_each_step_answers_for_its_own_fault_with_its_code(gateway: Gateway) -> None:
-    for fault in FAULTS:
-        await _set_host(gateway, is_broken=fault.is_host_broken)
-        spec = a_spec()
-        fault.spoil(spec)
-        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
-        assert (error.metadata.get("step"), error.reason, error.code) == (fault.step, fault.reason, fault.code)
+    await FAULTS.answer_alone(gateway)
 
 
 async def test_with_two_faults_the_earlier_step_answers_for_every_pair_b2(gateway: Gateway) -> None:
-    for earlier, later in combinations(FAULTS, 2):
-        await _set_host(gateway, is_broken=earlier.is_host_broken or later.is_host_broken)
-        spec = a_spec()
-        later.spoil(spec)
-        earlier.spoil(spec)
-        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
-        told = (error.metadata.get("step"), error.reason)
-        assert told == (earlier.step, earlier.reason), f"{earlier.step} should answer before {later.step}"
-    assert (await answer(gateway.jobs.ListJobs(ListJobsRequest(parent=PARENT)))).total_size == 0
+    await FAULTS.answer_in_pairs(gateway)
 
 
 async def test_a_step_after_a_failed_one_leaves_no_trace_b2(gateway: Gateway) -> None:
     # "data_target" takes the file in as a dataset: whether it ran can be seen in the list of datasets.
     datasets = DatasetServiceStub(gateway.channel)
-    await _set_host(gateway, is_broken=True)
+    await FAULTS.set_host(gateway, is_broken=True)
     await refused(gateway.jobs.CreateJob(a_request()))
     assert len((await answer(datasets.ListDatasets(ListDatasetsRequest(parent=PARENT)))).datasets) == 0
-    await _set_host(gateway, is_broken=False)
+    await FAULTS.set_host(gateway, is_broken=False)
     await refused(gateway.jobs.CreateJob(a_request(a_spec(model_id="../etc"))))
     assert len((await answer(datasets.ListDatasets(ListDatasetsRequest(parent=PARENT)))).datasets) == 1
-
-
-async def _set_host(gateway: Gateway, *, is_broken: bool) -> None:
-    await gateway.add_host(torch="" if is_broken else "2.13.0")
-    # Without data, for what passes this step is taken in as a dataset, also where nothing is to be queued.
-    spec = a_spec()
-    _no_data(spec)
-    wanted = "RUNTIME_UNAVAILABLE" if is_broken else "DATA_PATH"
-
-    async def heard() -> bool:
-        return (await refused(gateway.jobs.CreateJob(a_request(spec)))).reason == wanted
-
-    await eventually(heard)
 
 
 async def test_the_step_after_a_fault_that_always_passes_is_passed(gateway: Gateway) -> None:

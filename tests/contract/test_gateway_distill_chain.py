@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -11,11 +9,10 @@ import pytest
 from headway.contract.errors import Code
 from headway.runtime.nats_bus import NatsBus
 from headway.runtime.nats_server import NatsServer
-from headway.runtime.remote_error import RemoteError, answer
-from headway.testing.eventually import eventually
+from headway.runtime.remote_error import answer
 from headway.v1.job_specs_pb2 import JobSpec, TabularDistillSpec, TabularTrainSpec
-from headway.v1.jobs_service_pb2 import ListJobsRequest
-from tests.jobs_gateway import PARENT, Gateway, a_request, refused, running_gateway
+from tests.chain_faults import Fault, Faults
+from tests.jobs_gateway import Gateway, a_request, refused, running_gateway
 from tests.proto_fields import with_fields
 from tests.trained_runs import put_bundle
 
@@ -35,17 +32,6 @@ def a_spec() -> JobSpec:
     """A spec that is admitted."""
     training = TabularTrainSpec(data_path="iris.csv")
     return JobSpec(tabular_distill=TabularDistillSpec(training=training, teacher_model_path=GOOD))
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong with a submission, the step that answers for it, and the reason and code it gives."""
-
-    step: str
-    reason: str
-    spoil: Callable[[JobSpec], None] = lambda _spec: None
-    is_host_broken: bool = False
-    code: Code = Code.INVALID_ARGUMENT
 
 
 def _setting(**values: object) -> Callable[[JobSpec], None]:
@@ -68,17 +54,20 @@ def _no_teacher(spec: JobSpec) -> None:
 
 
 # specs/tabular.md's, of which "a teacher is named" comes third; "mode_normalised" always succeeds.
-FAULTS = (
-    Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True, code=Code.UNAVAILABLE),
-    Fault("data_target", "DATA_PATH", _training(data_path="missing.csv")),
-    Fault("teacher_named", "FIELD_REQUIRED", _no_teacher),
-    Fault("save_model_and_model_id", "MODEL_ID", _training(model_id="../etc")),
-    Fault("feature_columns", "COLUMNS", _training(exclude_columns=["nowhere"])),
-    Fault("numbers", "OUT_OF_RANGE", _setting(temperature=math.nan)),
-    Fault("bounds", "OUT_OF_RANGE", _setting(alpha=1.5)),
-    Fault("mode_can_be_distilled", "MODE_NOT_POSSIBLE", _training(training_mode="imbalance_aware")),
-    Fault("teacher_found", "NOT_FOUND", _setting(teacher_run_id=NO_RUN), code=Code.NOT_FOUND),
-    Fault("teacher_fits", "TEACHER_MISMATCH", _setting(teacher_model_path=UNFIT)),
+FAULTS = Faults(
+    (
+        Fault("runtime_available", "RUNTIME_UNAVAILABLE", is_host_broken=True, code=Code.UNAVAILABLE),
+        Fault("data_target", "DATA_PATH", _training(data_path="missing.csv")),
+        Fault("teacher_named", "FIELD_REQUIRED", _no_teacher),
+        Fault("save_model_and_model_id", "MODEL_ID", _training(model_id="../etc")),
+        Fault("feature_columns", "COLUMNS", _training(exclude_columns=["nowhere"])),
+        Fault("numbers", "OUT_OF_RANGE", _setting(temperature=math.nan)),
+        Fault("bounds", "OUT_OF_RANGE", _setting(alpha=1.5)),
+        Fault("mode_can_be_distilled", "MODE_NOT_POSSIBLE", _training(training_mode="imbalance_aware")),
+        Fault("teacher_found", "NOT_FOUND", _setting(teacher_run_id=NO_RUN), code=Code.NOT_FOUND),
+        Fault("teacher_fits", "TEACHER_MISMATCH", _setting(teacher_model_path=UNFIT)),
+    ),
+    a_spec,
 )
 
 
@@ -105,24 +94,11 @@ async def test_a_good_spec_passes_every_step_in_the_documented_order(gateway: Ga
 
 
 async def test_each_step_answers_for_its_own_fault_with_its_code(gateway: Gateway) -> None:
-    for fault in FAULTS:
-        await _set_host(gateway, is_broken=fault.is_host_broken)
-        spec = a_spec()
-        fault.spoil(spec)
-        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
-        assert (error.metadata.get("step"), error.reason, error.code) == (fault.step, fault.reason, fault.code)
+    await FAULTS.answer_alone(gateway)
 
 
 async def test_with_two_faults_the_earlier_step_answers_for_every_pair_b2(gateway: Gateway) -> None:
-    for earlier, later in combinations(FAULTS, 2):
-        await _set_host(gateway, is_broken=earlier.is_host_broken or later.is_host_broken)
-        spec = a_spec()
-        later.spoil(spec)
-        earlier.spoil(spec)
-        error = await refused(gateway.jobs.CreateJob(a_request(spec)))
-        told = (error.metadata.get("step"), error.reason)
-        assert told == (earlier.step, earlier.reason), f"{earlier.step} should answer before {later.step}"
-    assert (await answer(gateway.jobs.ListJobs(ListJobsRequest(parent=PARENT)))).total_size == 0
+    await FAULTS.answer_in_pairs(gateway)
 
 
 @pytest.mark.parametrize("mode", ["imbalance_aware", "calibrated_classifier", "tree_teacher_distillation", "magic"])
@@ -139,17 +115,3 @@ async def test_the_hidden_config_is_no_step_of_this_chain(gateway: Gateway) -> N
     with_fields(spec.tabular_distill.training, {"hidden_dim": 1, "num_hidden_layers": 10_000, "dropout": 7.0})
     job = await answer(gateway.jobs.CreateJob(a_request(spec)))
     assert any("student_hidden_dim" in warning for warning in job.admission.warnings)
-
-
-async def _set_host(gateway: Gateway, *, is_broken: bool) -> None:
-    await gateway.add_host(torch="" if is_broken else "2.13.0")
-    wanted = "RUNTIME_UNAVAILABLE" if is_broken else None
-
-    async def heard() -> bool:
-        try:
-            await answer(gateway.jobs.CreateJob(a_request(a_spec(), validate_only=True)))
-        except RemoteError as error:
-            return error.reason == wanted
-        return wanted is None
-
-    await eventually(heard)
