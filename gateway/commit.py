@@ -108,7 +108,7 @@ class Commits:
     async def commit_checkpoint(self, claim: Claim, step: int, bundle: Bundle) -> Checkpoint:
         """Make a bundle the state that the job's next attempt starts from; the one before is kept beside it.
 
-        The files of older ones stay in the store: nothing collects blobs yet.
+        The files of older ones go when nobody has asked for them in two days: `gateway/blob_collector.py`.
 
         Returns:
             The job's newest checkpoint.

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from headway.cli.view.output import Column, Output, View, show_item
 from headway.cli.view.results import result_rows, result_tables
-from headway.cli.view.words import age, between, clock_time, duration_text, local_time, number_text, span
+from headway.cli.view.words import age, between, clock_time, duration_text, local_time, number_text
 from headway.contract.modes import mode_name
 from headway.contract.priority import base_priority
 from headway.contract.states import state_name
@@ -156,12 +156,6 @@ def admission_rows(job: Job) -> list[tuple[str, str]]:
         ("passed", ", ".join(found.steps)),
         ("warnings", "\n".join(found.warnings)),
     ]
-
-
-def eta_text(job: Job) -> str:
-    """Expected time to the end; empty where not known."""
-    eta = job.progress.eta
-    return span(eta.seconds + eta.nanos / 1e9) if job.progress.HasField("eta") else ""
 
 
 def _checkpoint_word(job: Job) -> str:
